@@ -1,0 +1,69 @@
+// The words of the contract, as branded and closed types. `proto/wake.proto` is its form on the wire.
+
+import type { EndpointId, Generation, RoleName, SessionId } from '@pgwake/ids';
+
+/** Where one generation of a compute listens. `socketDirectory` is that of Postgres' `unix_socket_directories`. */
+export type NodeAddress =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly kind: 'unix'; readonly socketDirectory: string; readonly port: number };
+
+/** What a dial must see to know that it reached the right endpoint and generation. */
+export type ComputeIdentity =
+  | { readonly kind: 'clusterName'; readonly value: string }
+  | { readonly kind: 'tlsSan'; readonly value: string }
+  | { readonly kind: 'unproven' };
+
+export type StartKind = 'running' | 'started' | 'joined';
+
+/** A compute that may be dialled. `issuedAtMs`: milliseconds since 1970-01-01 UTC. */
+export interface WokenNode {
+  readonly endpoint: EndpointId;
+  readonly generation: Generation;
+  readonly address: NodeAddress;
+  readonly identity: ComputeIdentity;
+  readonly issuedAtMs: number;
+  readonly startKind: StartKind;
+}
+
+export interface WakeRequest {
+  readonly endpoint: EndpointId;
+  /** The generation whose address failed the caller; `undefined` when it only missed an address. */
+  readonly suspectGeneration: Generation | undefined;
+  readonly sessionId: SessionId;
+}
+
+export const wakeFailureReasons = [
+  'ENDPOINT_NOT_FOUND',
+  'ENDPOINT_DISABLED',
+  'QUOTA_EXCEEDED',
+  'RATE_LIMITED',
+  'BUSY',
+  'START_FAILED_TRANSIENT',
+  'START_FAILED',
+  'START_TIMED_OUT',
+] as const;
+
+export type WakeFailureReason = (typeof wakeFailureReasons)[number];
+
+export interface WakeFailure {
+  /** `UNKNOWN`: a reason this version does not know. It is never retried. */
+  readonly reason: WakeFailureReason | 'UNKNOWN';
+  readonly retryAfterMs: number | undefined;
+  /** For logs only. */
+  readonly detail: string;
+}
+
+export type WakeOutcome =
+  { readonly ok: true; readonly node: WokenNode } | { readonly ok: false; readonly failure: WakeFailure };
+
+export interface EndpointAccessRequest {
+  readonly endpoint: EndpointId;
+  readonly role: RoleName;
+  readonly sessionId: SessionId;
+}
+
+export interface EndpointAccess {
+  /** `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`; made up for an unknown endpoint or role. */
+  readonly verifier: string;
+  readonly disabled: boolean;
+}

@@ -1,0 +1,8 @@
+export type {
+  ComputeDriver,
+  ComputeRef,
+  RunningCompute,
+  ServiceAccess,
+  StartOutcome,
+  StartPhases,
+} from './compute-driver.js';
