@@ -1,0 +1,50 @@
+import { type Blame, type ErrorCode } from '@pgwake/gateway-errors';
+import { Counter, Gauge, Histogram } from 'prom-client';
+import type { MetricsRegistry } from './registry.js';
+
+const secondsBuckets = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+/** What the proxies measure. Labels come from closed sets only, so no client can grow them. */
+export interface ProxyMetrics {
+  readonly openSessions: Gauge;
+  /** From the end of authentication to a proven connection. `start`: running, started, joined, or cached. */
+  readonly connectSeconds: Histogram<'outcome' | 'start'>;
+  /** Where that time went. `phase`: wake, dial, sleep, queue. */
+  readonly connectPhaseSeconds: Histogram<'phase'>;
+  readonly relayedBytes: Counter<'direction'>;
+  countError(code: ErrorCode, blame: Blame): void;
+}
+
+export function createProxyMetrics(registry: MetricsRegistry): ProxyMetrics {
+  const registers = [registry];
+  const errors = new Counter({
+    name: 'pgwake_errors_total',
+    help: 'Errors told to clients, by code of the catalogue and by who has to act',
+    labelNames: ['code', 'blame'],
+    registers,
+  });
+  return {
+    openSessions: new Gauge({ name: 'pgwake_open_sessions', help: 'Client sessions open now', registers }),
+    connectSeconds: new Histogram({
+      name: 'pgwake_connect_seconds',
+      help: 'Time from authentication to a proven connection to the compute',
+      labelNames: ['outcome', 'start'],
+      buckets: secondsBuckets,
+      registers,
+    }),
+    connectPhaseSeconds: new Histogram({
+      name: 'pgwake_connect_phase_seconds',
+      help: 'Parts of that time: waiting for the wake, dialling, sleeping before a retry, queueing for a dial',
+      labelNames: ['phase'],
+      buckets: secondsBuckets,
+      registers,
+    }),
+    relayedBytes: new Counter({
+      name: 'pgwake_relayed_bytes_total',
+      help: 'Bytes relayed in finished sessions',
+      labelNames: ['direction'],
+      registers,
+    }),
+    countError: (code, blame) => errors.inc({ code, blame }),
+  };
+}
