@@ -1,1 +1,1 @@
-export {};
+export { type WakeClient, type WakeClientSettings, type WakeClientTls, createWakeClient } from './wake-client.js';

@@ -1,0 +1,130 @@
+// Answers of wake-service, from untrusted objects to the types of the contract. An answer about another endpoint, or one
+// that names no usable address or identity, is no answer: `undefined` fields of a dial would surface far from here.
+
+import { isIP } from 'node:net';
+import { type EndpointId, parseGeneration } from '@pgwake/ids';
+import {
+  type ComputeIdentity,
+  type EndpointAccess,
+  type NodeAddress,
+  type StartKind,
+  type WakeFailure,
+  type WakeOutcome,
+  type WokenNode,
+  wakeFailureReasons,
+} from '@pgwake/wake-api';
+
+/** An answer, or what is wrong with it (for the log). */
+export type ParsedAnswer<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly what: string };
+
+/** Thrown and caught in this file only. */
+class Malformed extends Error {}
+
+/** WakeComputeResponse as proto-loader decodes it: fields left at their default are absent. */
+export function parseWakeResponse(message: unknown, asked: EndpointId): ParsedAnswer<WakeOutcome> {
+  return attempt(() => {
+    const { node, failure } = toRecord(message, 'response');
+    if (node !== undefined) return { ok: true, node: parseNode(node, asked) };
+    if (failure !== undefined) return { ok: false, failure: parseFailure(failure) };
+    throw new Malformed('neither a node nor a failure');
+  });
+}
+
+/** GetEndpointAccessResponse. The verifier itself is read by whoever checks a login against it. */
+export function parseAccessResponse(message: unknown): ParsedAnswer<EndpointAccess> {
+  return attempt(() => {
+    const { verifier, endpointDisabled } = toRecord(message, 'response');
+    if (typeof verifier !== 'string' || verifier === '') throw new Malformed('no verifier');
+    return { verifier, disabled: endpointDisabled === true };
+  });
+}
+
+function attempt<T>(parse: () => T): ParsedAnswer<T> {
+  try {
+    return { ok: true, value: parse() };
+  } catch (error) {
+    if (error instanceof Malformed) return { ok: false, what: error.message };
+    throw error;
+  }
+}
+
+function parseNode(message: unknown, asked: EndpointId): WokenNode {
+  const node = toRecord(message, 'node');
+  if (node['endpoint'] !== asked) throw new Malformed(`an answer about ${quote(node['endpoint'])}, not ${asked}`);
+  const generation = parseGeneration(String(node['generation']));
+  if (generation === undefined) throw new Malformed(`generation ${quote(node['generation'])}`);
+  return {
+    endpoint: asked,
+    generation,
+    address: parseAddress(node['address']),
+    identity: parseIdentity(node['identity']),
+    issuedAtMs: parseInstant(node['issuedAt']),
+    startKind: parseStartKind(node['startKind']),
+  };
+}
+
+const dnsName = /^(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?$/;
+// sun_path holds 108 bytes on Linux, 104 on macOS, the last one a NUL; `/.s.PGSQL.65535` takes 15.
+const socketDirectory = /^\/[^\0]{0,87}$/;
+
+function parseAddress(message: unknown): NodeAddress {
+  const { host, socketDirectory: directory, port } = toRecord(message, 'address');
+  if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65_535) {
+    throw new Malformed(`port ${quote(port)}`);
+  }
+  if (typeof host === 'string' && directory === undefined && (isIP(host) !== 0 || dnsName.test(host))) {
+    return { kind: 'tcp', host, port };
+  }
+  if (typeof directory === 'string' && host === undefined && socketDirectory.test(directory)) {
+    return { kind: 'unix', socketDirectory: directory, port };
+  }
+  throw new Malformed(`host ${quote(host)}, socket directory ${quote(directory)}`);
+}
+
+function parseIdentity(message: unknown): ComputeIdentity {
+  const { clusterName, tlsSan, unproven } = toRecord(message, 'identity');
+  const found: ComputeIdentity[] = [];
+  if (typeof clusterName === 'string') found.push({ kind: 'clusterName', value: clusterName });
+  if (typeof tlsSan === 'string') found.push({ kind: 'tlsSan', value: tlsSan });
+  if (unproven === true) found.push({ kind: 'unproven' });
+  const [identity] = found;
+  if (identity === undefined || found.length > 1) throw new Malformed(`${found.length} identities`);
+  if (identity.kind !== 'unproven' && identity.value === '') throw new Malformed('an empty identity');
+  return identity;
+}
+
+function parseInstant(value: unknown): number {
+  const instant = Number(value);
+  if (!Number.isSafeInteger(instant) || instant <= 0) throw new Malformed(`issued at ${quote(value)}`);
+  return instant;
+}
+
+// Only a label of metrics and logs, so a kind that this version does not know is no reason to leave a compute undialled.
+function parseStartKind(value: unknown): StartKind {
+  switch (value) {
+    case 'START_KIND_STARTED':
+      return 'started';
+    case 'START_KIND_JOINED':
+      return 'joined';
+    default:
+      return 'running';
+  }
+}
+
+function parseFailure(message: unknown): WakeFailure {
+  const { reason, retryAfterMs, detail } = toRecord(message, 'failure');
+  return {
+    reason: wakeFailureReasons.find((known) => known === reason) ?? 'UNKNOWN',
+    retryAfterMs: typeof retryAfterMs === 'number' ? retryAfterMs : undefined,
+    detail: typeof detail === 'string' ? detail.slice(0, 1_000) : '',
+  };
+}
+
+function toRecord(value: unknown, name: string): Record<string, unknown> {
+  if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
+  throw new Malformed(`no ${name}`);
+}
+
+function quote(value: unknown): string {
+  return JSON.stringify(value)?.slice(0, 100) ?? 'none';
+}
