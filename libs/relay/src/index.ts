@@ -1,1 +1,10 @@
-export {};
+export type { ByteDuplex, DuplexSink } from './duplex.js';
+export { isQueryOut, type SessionState } from './session-state.js';
+export {
+  ProtocolViolation,
+  startRelay,
+  type Relay,
+  type RelayEnding,
+  type RelayOptions,
+  type SessionLoss,
+} from './relay.js';

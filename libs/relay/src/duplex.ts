@@ -1,0 +1,31 @@
+// What the relay needs from a connection, whatever carries it. The adapters (sockets, WebSocket) live elsewhere.
+
+/**
+ * A byte stream both ways over TCP, TLS or WebSocket. It stands still until a sink is attached, and has one sink at a time.
+ * Bytes given to the sink are the sink's: they are neither reused nor changed afterwards.
+ */
+export interface ByteDuplex {
+  /** Starts the flow of bytes and events into `sink`, never before this call has returned. */
+  attach(sink: DuplexSink): void;
+  /** Stops the flow; the sink hears nothing more. */
+  detach(): void;
+  /** Takes all of `bytes`. `false` asks to write no more until `onDrain`, otherwise memory grows with the slowest reader. */
+  write(bytes: Uint8Array): boolean;
+  /** No more `onBytes` until `resume`, save for what is already on its way. */
+  pause(): void;
+  resume(): void;
+  /** Half-close after everything written has gone out. Reading goes on. */
+  end(): void;
+  /** At once, both directions; what was written and not yet sent is lost. */
+  destroy(): void;
+}
+
+export interface DuplexSink {
+  onBytes(bytes: Uint8Array): void;
+  /** After a `write` that returned `false`: write again. */
+  onDrain(): void;
+  /** The peer half-closed: no more bytes come. */
+  onEnd(): void;
+  /** Both directions are over. Comes exactly once, last. `cause` when it was no orderly end. */
+  onClose(cause: Error | undefined): void;
+}
