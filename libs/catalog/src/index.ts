@@ -1,1 +1,1 @@
-export {};
+export { type CatalogConnection, connectCatalog } from './postgres-catalog.js';
