@@ -1,1 +1,14 @@
-export {};
+export {
+  type ScramKeys,
+  type ScramVerifier,
+  checkPassword,
+  deriveVerifier,
+  formatVerifier,
+  makeMockVerifier,
+  parseVerifier,
+} from './scram-verifier.js';
+export type { ScramViolation } from './scram-messages.js';
+export { type ScramChallenge, type ScramServer, type ScramVerdict, createScramServer } from './scram-server.js';
+export { type ScramClient, type ScramCredential, createScramClient } from './scram-client.js';
+export { type ClaimSources, type EndpointClaim, identify } from './identify.js';
+export { type EndpointPassword, parseEndpointPassword } from './endpoint-password.js';

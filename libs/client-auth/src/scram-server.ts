@@ -1,0 +1,98 @@
+// The server's side of SCRAM-SHA-256 as Postgres does it (RFC 5802, RFC 7677; src/backend/libpq/auth-scram.c), without channel
+// binding: TLS ends at the gateway. It keeps the client's ClientKey, with which the gateway logs in at the compute;
+// the password itself never gets here.
+
+import { randomBytes } from 'node:crypto';
+import { encodeBase64, equalBytes, hmac, sha256, xor } from './scram-crypto.js';
+import {
+  type ClientFinal,
+  type ClientFirst,
+  type ScramViolation,
+  parseClientFinal,
+  parseClientFirst,
+  toBytes,
+  violation,
+} from './scram-messages.js';
+import type { ScramKeys, ScramVerifier } from './scram-verifier.js';
+
+export type ScramChallenge = { readonly kind: 'continue'; readonly bytes: Uint8Array } | ScramViolation;
+
+export type ScramVerdict =
+  | { readonly kind: 'admitted'; readonly bytes: Uint8Array; readonly keys: ScramKeys }
+  /** The proof does not fit: a wrong password. */
+  | { readonly kind: 'refused' }
+  | ScramViolation;
+
+/** For one exchange: `clientFirst` once, then `clientFinal` once. Any other order is a violation. */
+export interface ScramServer {
+  /** Takes client-first-message, gives the body for AuthenticationSASLContinue. */
+  clientFirst(message: Uint8Array): ScramChallenge;
+  /** Takes client-final-message; once admitted, gives the body for AuthenticationSASLFinal. */
+  clientFinal(message: Uint8Array): ScramVerdict;
+}
+
+type Stage =
+  | { readonly kind: 'start' }
+  | {
+      readonly kind: 'challenged';
+      readonly clientFirst: ClientFirst;
+      readonly nonce: string;
+      readonly serverFirst: string;
+    }
+  | { readonly kind: 'over' };
+
+/** SCRAM_RAW_NONCE_LEN. */
+const nonceBytes = 18;
+
+export function createScramServer(verifier: ScramVerifier): ScramServer {
+  return createScramServerWithNonce(verifier, encodeBase64(randomBytes(nonceBytes)));
+}
+
+/** With a chosen server nonce, for published test vectors only: a repeated nonce allows replay. */
+export function createScramServerWithNonce(verifier: ScramVerifier, serverNonce: string): ScramServer {
+  let stage: Stage = { kind: 'start' };
+
+  /** Gives the present stage and ends the exchange, so that every way out but the one that says otherwise is final. */
+  function leaveStage(): Stage {
+    const left = stage;
+    stage = { kind: 'over' };
+    return left;
+  }
+
+  return {
+    clientFirst(message) {
+      if (leaveStage().kind !== 'start') return violation('unexpected SCRAM message');
+      const clientFirst = parseClientFirst(message);
+      if (clientFirst.kind === 'violation') return clientFirst;
+      const nonce = clientFirst.nonce + serverNonce;
+      const serverFirst = `r=${nonce},s=${encodeBase64(verifier.salt)},i=${verifier.iterations}`;
+      stage = { kind: 'challenged', clientFirst, nonce, serverFirst };
+      return { kind: 'continue', bytes: toBytes(serverFirst) };
+    },
+
+    clientFinal(message) {
+      const challenged = leaveStage();
+      if (challenged.kind !== 'challenged') return violation('unexpected SCRAM message');
+      const clientFinal = parseClientFinal(message);
+      if (clientFinal.kind === 'violation') return clientFinal;
+      if (clientFinal.channelBinding !== encodeBase64(toBytes(challenged.clientFirst.gs2Header))) {
+        return violation('unexpected channel binding in SCRAM message');
+      }
+      if (clientFinal.nonce !== challenged.nonce) return violation('SCRAM nonce does not match');
+      return judgeProof(verifier, challenged.clientFirst.bare, challenged.serverFirst, clientFinal);
+    },
+  };
+}
+
+function judgeProof(
+  verifier: ScramVerifier,
+  clientFirstBare: string,
+  serverFirst: string,
+  final: ClientFinal,
+): ScramVerdict {
+  const authMessage = toBytes(`${clientFirstBare},${serverFirst},${final.withoutProof}`);
+  const clientKey = xor(final.proof, hmac(verifier.storedKey, authMessage));
+  if (!equalBytes(sha256(clientKey), verifier.storedKey)) return { kind: 'refused' };
+  const signature = encodeBase64(hmac(verifier.serverKey, authMessage));
+  return { kind: 'admitted', bytes: toBytes(`v=${signature}`), keys: { clientKey, serverKey: verifier.serverKey } };
+}
