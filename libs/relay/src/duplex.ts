@@ -2,7 +2,7 @@
 
 /**
  * A byte stream both ways over TCP, TLS or WebSocket. It stands still until a sink is attached, and has one sink at a time.
- * Bytes given to the sink are the sink's: they are neither reused nor changed afterwards.
+ * Bytes given to the sink are the sink's: they are neither reused nor changed afterwards. After the close, calls do nothing.
  */
 export interface ByteDuplex {
   /** Starts the flow of bytes and events into `sink`, never before this call has returned. */

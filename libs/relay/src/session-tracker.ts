@@ -1,9 +1,9 @@
 // Knows where a session stands by the headers that pass, in both directions. It decides nothing and changes no byte.
 // https://www.postgresql.org/docs/current/protocol-flow.html
 //
-// It is exact for clients that keep to the protocol: an extended query ends with Sync before a simple Query follows, and
-// COPY data is ended by CopyDone or CopyFail. Whoever breaks that rule is answered by the compute; here the session at
-// worst counts as busy for longer than it is.
+// The number of replies expected is exact for clients that keep to the protocol (an extended query ends with Sync before a
+// simple Query follows, COPY data is ended by CopyDone or CopyFail) and that either wait for CopyInResponse or never do.
+// With others the session may count as busy for longer than it is.
 
 import { HeaderScanner } from './header-scanner.js';
 import type { SessionState } from './session-state.js';
@@ -55,6 +55,8 @@ export class SessionTracker {
   #lastRequestWasSimple = true;
   /** CopyDone or CopyFail sent before the compute said that there is a COPY. */
   #earlyCopyEnds = 0;
+  /** The compute gave up a COPY whose end the client may send yet. */
+  #copyEndOverdue = false;
   #copy: 'none' | 'in' | 'out' | 'both' = 'none';
   #transactionStatus = 0;
   #clientTerminated = false;
@@ -120,14 +122,19 @@ export class SessionTracker {
         break;
       case copyDone:
       case copyFail:
-        if (this.#copy === 'in') this.#copy = 'none';
-        else if (this.#copy === 'both') this.#copy = 'out';
-        else if (this.#repliesExpected > 0 || this.#syncMissing) this.#earlyCopyEnds++;
+        this.#onClientCopyEnd();
         break;
       case terminate:
         this.#clientTerminated = true;
         break;
     }
+  }
+
+  #onClientCopyEnd(): void {
+    if (this.#copy === 'in') this.#copy = 'none';
+    else if (this.#copy === 'both') this.#copy = 'out';
+    else if (this.#copyEndOverdue) this.#copyEndOverdue = false;
+    else if (this.#repliesExpected > 0 || this.#syncMissing) this.#earlyCopyEnds++;
   }
 
   #onRequestEnd(message: number): void {
@@ -159,7 +166,10 @@ export class SessionTracker {
         else if (this.#copy === 'both') this.#copy = 'in';
         break;
       case commandComplete:
+        this.#copy = 'none';
+        break;
       case errorResponse:
+        this.#copyEndOverdue = this.#copy === 'in';
         this.#copy = 'none';
         break;
     }
@@ -167,6 +177,7 @@ export class SessionTracker {
   }
 
   #onCopyIn(): void {
+    this.#copyEndOverdue = false;
     if (this.#earlyCopyEnds > 0) {
       this.#earlyCopyEnds--; // the client did not wait for this answer: its data and their end are on their way already
       return;
