@@ -1,8 +1,8 @@
-// Prints the one line that scripts read: `N passed, N failed` (and `, N skipped` where there are any).
+// Prints, as the very last line, the one that scripts read: `N passed, N failed` (and `, N skipped` where there are any).
 export default class ClosingLineReporter {
   onRunComplete(_contexts, results) {
     const failed = results.numFailedTests + results.numRuntimeErrorTestSuites;
     const skipped = results.numPendingTests > 0 ? `, ${results.numPendingTests} skipped` : '';
-    process.stdout.write(`${results.numPassedTests} passed, ${failed} failed${skipped}\n`);
+    process.once('exit', () => process.stdout.write(`${results.numPassedTests} passed, ${failed} failed${skipped}\n`));
   }
 }

@@ -1,1 +1,12 @@
-export {};
+export type { AccessPort, AuthenticationPolicy } from './authenticate.js';
+export { CancelKeys } from './cancel-keys.js';
+export type { ClientTransport, Encryption, Peer } from './client-transport.js';
+export {
+  type Session,
+  type SessionDeps,
+  type SessionFacts,
+  type SessionObserver,
+  type SessionOutcome,
+  startSession,
+} from './session.js';
+export { SocketDuplex } from './socket-duplex.js';

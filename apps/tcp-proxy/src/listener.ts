@@ -1,0 +1,87 @@
+// Accepts clients and owns their sessions, so that nothing is left open when the process ends.
+
+import { randomUUID } from 'node:crypto';
+import { type Server, type Socket, createServer } from 'node:net';
+import type { SecureContext } from 'node:tls';
+import type { SessionId } from '@pgwake/ids';
+import { listen } from '@pgwake/nest-kit';
+import {
+  type ClientTransport,
+  type Peer,
+  type Session,
+  type SessionDeps,
+  SocketDuplex,
+  startSession,
+} from '@pgwake/pg-session';
+import { startTls } from './tls.js';
+
+/** Node's default of 511 overflows when thousands of clients come at once. */
+const acceptBacklog = 4096;
+
+export interface ListenerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly secureContext: SecureContext | undefined;
+  readonly session: SessionDeps;
+  readonly onOpenSessions: (count: number) => void;
+}
+
+export class Listener {
+  readonly #options: ListenerOptions;
+  readonly #server: Server;
+  readonly #sessions = new Set<Session>();
+
+  constructor(options: ListenerOptions) {
+    this.#options = options;
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) =>
+      this.#accept(socket),
+    );
+  }
+
+  /** Resolves with the port; rejects with a StartupError. */
+  start(): Promise<number> {
+    const { host, port } = this.#options;
+    return listen(this.#server, { host, port, backlog: acceptBacklog, setting: 'PGWAKE_TCP_HOST and PGWAKE_TCP_PORT' });
+  }
+
+  /**
+   * Accepts nobody any more; ends sessions as they become idle, and after `limitMs` all that are left. Resolves when every
+   * session is closed.
+   */
+  async drain(limitMs: number): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const session of this.#sessions) session.drain();
+    const limit = setTimeout(() => {
+      for (const session of this.#sessions) session.end();
+    }, limitMs);
+    await Promise.all([closed, ...[...this.#sessions].map((session) => session.ended)]);
+    clearTimeout(limit);
+  }
+
+  #accept(socket: Socket): void {
+    const session = startSession(this.#transport(socket), randomUUID() as string as SessionId, this.#options.session);
+    this.#sessions.add(session);
+    this.#options.onOpenSessions(this.#sessions.size);
+    void session.ended.then(() => {
+      this.#sessions.delete(session);
+      this.#options.onOpenSessions(this.#sessions.size);
+    });
+  }
+
+  #transport(socket: Socket): ClientTransport {
+    const { secureContext } = this.#options;
+    const peer = peerOf(socket);
+    const duplex = new SocketDuplex(socket);
+    if (secureContext === undefined) return { duplex, peer, encryption: { kind: 'unavailable' } };
+    return {
+      duplex,
+      peer,
+      encryption: { kind: 'available', start: (limit) => startTls(duplex, secureContext, peer, limit) },
+    };
+  }
+}
+
+function peerOf({ remoteAddress = '' }: Socket): Peer {
+  const address = remoteAddress.replace(/^::ffff:/, '');
+  return { address, loopback: address === '::1' || address.startsWith('127.') };
+}

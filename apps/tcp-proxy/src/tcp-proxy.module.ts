@@ -1,0 +1,75 @@
+// Composition: which part gets which. Nest makes the parts once and runs their start and end in order; nothing of it is
+// touched per connection.
+
+import { type DynamicModule, Module } from '@nestjs/common';
+import { createConnector } from '@pgwake/connect-core';
+import { millis } from '@pgwake/ids';
+import { Readiness } from '@pgwake/nest-kit';
+import { createMemoryNodeCache } from '@pgwake/node-cache';
+import { CancelKeys } from '@pgwake/pg-session';
+import { type Logger, type MetricsRegistry, createProxyMetrics, createRegistry } from '@pgwake/telemetry';
+import { type WakeClient, createWakeClient } from '@pgwake/wake-client';
+import { Lifecycle } from './lifecycle.js';
+import { Listener } from './listener.js';
+import { createSessionLog } from './session-log.js';
+import type { TcpProxySettings } from './settings.js';
+import { systemClock } from './system-clock.js';
+import { loadSecureContext } from './tls.js';
+import { logToken, registryToken, settingsToken, wakeClientToken } from './tokens.js';
+
+@Module({})
+export class TcpProxyModule {
+  static with(settings: TcpProxySettings, log: Logger): DynamicModule {
+    return {
+      module: TcpProxyModule,
+      providers: [
+        { provide: settingsToken, useValue: settings },
+        { provide: logToken, useValue: log },
+        { provide: Readiness, useFactory: () => new Readiness() },
+        { provide: registryToken, useFactory: () => createRegistry('tcp-proxy') },
+        { provide: wakeClientToken, useFactory: () => createWakeClient({ address: settings.wakeAddress }) },
+        {
+          provide: Listener,
+          useFactory: (wake: WakeClient, registry: MetricsRegistry) => createListener(settings, log, wake, registry),
+          inject: [wakeClientToken, registryToken],
+        },
+        Lifecycle,
+      ],
+    };
+  }
+}
+
+function createListener(
+  settings: TcpProxySettings,
+  log: Logger,
+  wake: WakeClient,
+  registry: MetricsRegistry,
+): Listener {
+  const metrics = createProxyMetrics(registry);
+  const cache = createMemoryNodeCache({
+    maxEntries: settings.nodeCacheMaxEntries,
+    maxAgeMs: millis(settings.nodeCacheMaxAgeMs),
+    clock: systemClock,
+  });
+  const connector = createConnector({
+    cache,
+    wake,
+    clock: systemClock,
+    random: Math.random,
+    policy: { deadlineMs: millis(settings.connectTimeoutMs), dialsInFlightPerEndpoint: settings.dialsInFlight },
+  });
+  return new Listener({
+    host: settings.host,
+    port: settings.port,
+    secureContext: loadSecureContext(settings),
+    session: {
+      access: wake,
+      connector,
+      cancelKeys: new CancelKeys(),
+      authentication: settings,
+      loginTimeoutMs: settings.loginTimeoutMs,
+      observer: createSessionLog(log, metrics),
+    },
+    onOpenSessions: (count) => metrics.openSessions.set(count),
+  });
+}

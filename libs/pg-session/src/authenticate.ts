@@ -1,0 +1,198 @@
+// Proves that the client knows the password of the role it names, while the compute may sleep. It never learns the
+// password, except where the client cannot name its endpoint in another way: then it is used for the keys and forgotten.
+// An unknown endpoint, an unknown role and a wrong password give the same bytes.
+
+import {
+  type EndpointClaim,
+  type ScramKeys,
+  checkPassword,
+  createScramServer,
+  identify,
+  parseEndpointPassword,
+  parseVerifier,
+} from '@pgwake/client-auth';
+import { GatewayError } from '@pgwake/gateway-errors';
+import { type EndpointId, type RoleName, type SessionId, parseRoleName } from '@pgwake/ids';
+import {
+  type StartupParameters,
+  encodeAuthenticationCleartextPassword,
+  encodeAuthenticationOk,
+  encodeAuthenticationSasl,
+  encodeAuthenticationSaslContinue,
+  encodeAuthenticationSaslFinal,
+  parsePasswordMessage,
+  parseSaslInitialResponse,
+} from '@pgwake/pg-wire';
+import type { EndpointAccess, EndpointAccessRequest } from '@pgwake/wake-api';
+import { parseLoginMessage, protocolError, unwrap } from './login-message.js';
+import type { Client } from './negotiate.js';
+
+/** Who may log in is wake-service's to say. Rejects with a GatewayError. */
+export interface AccessPort {
+  getEndpointAccess(request: EndpointAccessRequest, signal: AbortSignal): Promise<EndpointAccess>;
+}
+
+export interface AuthenticationPolicy {
+  /** Domains under which endpoints have host names. */
+  readonly domains: readonly string[];
+  readonly requireTls: 'always' | 'remote' | 'never';
+  /** Where the password form `endpoint=<id>;<password>` may be asked for. */
+  readonly passwordForm: 'off' | 'tls' | 'loopback';
+}
+
+/** A client that proved its password, and what a login at the compute needs. */
+export interface Admitted {
+  readonly endpoint: EndpointId;
+  readonly role: RoleName;
+  readonly database: string;
+  readonly keys: ScramKeys;
+  /** Further startup parameters for the compute, as the client sent them. */
+  readonly parameters: StartupParameters;
+}
+
+/** Rejects with a GatewayError, or with the reason of `limit`. AuthenticationOk has been sent when it resolves. */
+export async function authenticate(
+  client: Client,
+  startup: StartupParameters,
+  sessionId: SessionId,
+  access: AccessPort,
+  policy: AuthenticationPolicy,
+  limit: AbortSignal,
+): Promise<Admitted> {
+  requireTls(client, policy);
+  const { role, database, others } = splitParameters(startup);
+  const { encryption } = client.transport;
+  const serverName = encryption.kind === 'active' ? encryption.serverName : undefined;
+  const claim = identify({
+    ...(serverName === undefined ? {} : { sni: serverName }),
+    parameters: others,
+    domains: policy.domains,
+  });
+  const lookUp = async (endpoint: EndpointId) => {
+    const found = await access.getEndpointAccess(
+      { endpoint, role, sessionId },
+      AbortSignal.any([limit, client.reader.gone]),
+    );
+    const verifier = parseVerifier(found.verifier);
+    if (verifier === undefined)
+      throw new GatewayError('INTERNAL', { detail: 'wake-service gave a malformed verifier' });
+    return { verifier, disabled: found.disabled };
+  };
+
+  const { endpoint, keys, disabled } = await prove(client, claim, role, policy, lookUp, limit);
+  if (disabled) throw new GatewayError('ENDPOINT_DISABLED');
+  return { endpoint, role, database, keys, parameters: claim.kind === 'refused' ? others : claim.parameters };
+}
+
+interface Proof {
+  readonly endpoint: EndpointId;
+  readonly keys: ScramKeys;
+  readonly disabled: boolean;
+}
+
+type LookUp = (
+  endpoint: EndpointId,
+) => Promise<{ verifier: NonNullable<ReturnType<typeof parseVerifier>>; disabled: boolean }>;
+
+async function prove(
+  client: Client,
+  claim: EndpointClaim,
+  role: RoleName,
+  policy: AuthenticationPolicy,
+  lookUp: LookUp,
+  limit: AbortSignal,
+): Promise<Proof> {
+  switch (claim.kind) {
+    case 'refused':
+      throw claim.error;
+    case 'named':
+      return proveByScram(client, claim.endpoint, role, lookUp, limit);
+    case 'unnamed':
+      if (!mayAskForPassword(client, policy)) throw new GatewayError('ENDPOINT_NOT_NAMED');
+      return proveByPasswordForm(client, role, lookUp, limit);
+  }
+}
+
+/** SCRAM-SHA-256 (RFC 5802, 7677) as Postgres speaks it: https://www.postgresql.org/docs/current/sasl-authentication.html */
+async function proveByScram(
+  client: Client,
+  endpoint: EndpointId,
+  role: RoleName,
+  lookUp: LookUp,
+  limit: AbortSignal,
+): Promise<Proof> {
+  const { duplex } = client.transport;
+  const { verifier, disabled } = await lookUp(endpoint);
+  duplex.write(encodeAuthenticationSasl(['SCRAM-SHA-256']));
+
+  const initial = unwrap(parseSaslInitialResponse((await client.reader.read(parseLoginMessage, limit)).body));
+  if (initial.mechanism !== 'SCRAM-SHA-256') throw protocolError(brokenSasl('an unknown mechanism was chosen'));
+  if (initial.data === undefined) throw protocolError(brokenSasl('the first message is missing'));
+
+  const scram = createScramServer(verifier);
+  const challenge = scram.clientFirst(initial.data);
+  if (challenge.kind === 'violation') throw protocolError(brokenSasl(challenge.what));
+  duplex.write(encodeAuthenticationSaslContinue(challenge.bytes));
+
+  const final = scram.clientFinal((await client.reader.read(parseLoginMessage, limit)).body);
+  switch (final.kind) {
+    case 'violation':
+      throw protocolError(brokenSasl(final.what));
+    case 'refused':
+      throw passwordFailed(role);
+    case 'admitted':
+      duplex.write(Buffer.concat([encodeAuthenticationSaslFinal(final.bytes), encodeAuthenticationOk()]));
+      return { endpoint, keys: final.keys, disabled };
+  }
+}
+
+async function proveByPasswordForm(client: Client, role: RoleName, lookUp: LookUp, limit: AbortSignal): Promise<Proof> {
+  client.transport.duplex.write(encodeAuthenticationCleartextPassword());
+  const text = unwrap(parsePasswordMessage((await client.reader.read(parseLoginMessage, limit)).body));
+  const form = parseEndpointPassword(text);
+  if (form === undefined) throw new GatewayError('ENDPOINT_NOT_NAMED');
+  const { verifier, disabled } = await lookUp(form.endpoint);
+  const keys = await checkPassword(form.password, verifier);
+  if (keys === undefined) throw passwordFailed(role);
+  client.transport.duplex.write(encodeAuthenticationOk());
+  return { endpoint: form.endpoint, keys, disabled };
+}
+
+function requireTls(client: Client, { requireTls }: AuthenticationPolicy): void {
+  const { encryption, peer } = client.transport;
+  const exempt = requireTls === 'never' || (requireTls === 'remote' && peer.loopback);
+  if (encryption.kind !== 'active' && !exempt) throw new GatewayError('TLS_REQUIRED');
+}
+
+function mayAskForPassword(client: Client, { passwordForm }: AuthenticationPolicy): boolean {
+  const { encryption, peer } = client.transport;
+  if (passwordForm === 'off') return false;
+  return encryption.kind === 'active' || (passwordForm === 'loopback' && peer.loopback);
+}
+
+function splitParameters(startup: StartupParameters): {
+  role: RoleName;
+  database: string;
+  others: StartupParameters;
+} {
+  const user = valueOf(startup, 'user') ?? '';
+  const role = parseRoleName(user);
+  if (role === undefined) {
+    throw new GatewayError('PROTOCOL_VIOLATION', { params: { what: 'the user name is longer than 63 bytes' } });
+  }
+  // Postgres takes the user's name for a database that is not given or empty.
+  const database = valueOf(startup, 'database') || user;
+  return { role, database, others: startup.filter(([name]) => name !== 'user' && name !== 'database') };
+}
+
+function valueOf(parameters: StartupParameters, name: string): string | undefined {
+  return parameters.find(([each]) => each === name)?.[1];
+}
+
+function brokenSasl(what: string): { what: string; sqlState: string } {
+  return { what: `SASL: ${what}`, sqlState: '08P01' };
+}
+
+function passwordFailed(role: RoleName): GatewayError {
+  return new GatewayError('PASSWORD_FAILED', { params: { user: role } });
+}

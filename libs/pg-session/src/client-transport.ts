@@ -1,0 +1,22 @@
+import type { ByteDuplex } from '@pgwake/relay';
+
+/** A client's byte stream, as a listener accepted it: TCP, TLS over TCP, or a WebSocket. */
+export interface ClientTransport {
+  readonly duplex: ByteDuplex;
+  readonly peer: Peer;
+  readonly encryption: Encryption;
+}
+
+export interface Peer {
+  /** IP address, for logs and limits. */
+  readonly address: string;
+  readonly loopback: boolean;
+}
+
+export type Encryption =
+  /** `start` puts TLS on top of the stream, whose plain form is out of reach afterwards. Rejects when the handshake fails. */
+  | { readonly kind: 'available'; start(limit: AbortSignal): Promise<ClientTransport> }
+  /** No TLS here: none is configured, or the stream is carried inside something else. */
+  | { readonly kind: 'unavailable' }
+  /** `serverName`: SNI in the client's own spelling. */
+  | { readonly kind: 'active'; readonly serverName: string | undefined };

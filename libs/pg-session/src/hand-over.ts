@@ -1,0 +1,44 @@
+// The last step before the gateway gets out of the way: the client learns that it is connected, and from here on bytes go
+// both ways untouched.
+
+import { GatewayError, toErrorResponse } from '@pgwake/gateway-errors';
+import type { ComputeConnection } from '@pgwake/pg-dial';
+import {
+  type BackendKey,
+  concatBytes,
+  encodeBackendKeyData,
+  encodeErrorResponse,
+  encodeReadyForQuery,
+} from '@pgwake/pg-wire';
+import { type Relay, type SessionLoss, isQueryOut, startRelay } from '@pgwake/relay';
+import { lingerMs } from './close-duplex.js';
+import type { Client } from './negotiate.js';
+import { SocketDuplex } from './socket-duplex.js';
+
+/** `cancelKey` is the key that the client is given instead of the compute's own. */
+export function handOver(client: Client, compute: ComputeConnection, cancelKey: BackendKey): Relay {
+  const { duplex } = client.transport;
+  const fromClient = client.reader.release();
+  duplex.write(concatBytes(compute.greeting, encodeBackendKeyData(cancelKey), encodeReadyForQuery()));
+
+  let cutOff: NodeJS.Timeout | undefined;
+  const relay = startRelay({
+    client: duplex,
+    compute: new SocketDuplex(compute.socket),
+    fromClient,
+    fromCompute: compute.residue,
+    lastWords: (loss) => encodeErrorResponse(toErrorResponse(explainLoss(loss))),
+    onBothEnded: () => {
+      cutOff = setTimeout(() => relay.destroy(), lingerMs);
+    },
+  });
+  void relay.ended.then(() => clearTimeout(cutOff));
+  return relay;
+}
+
+function explainLoss(loss: SessionLoss): GatewayError {
+  if (loss.kind === 'violation' && loss.by === 'client') {
+    return new GatewayError('PROTOCOL_VIOLATION', { params: { what: 'invalid message length' } });
+  }
+  return new GatewayError(isQueryOut(loss.state) ? 'COMPUTE_LOST_IN_QUERY' : 'COMPUTE_LOST');
+}

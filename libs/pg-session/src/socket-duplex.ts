@@ -1,0 +1,105 @@
+// A net or TLS socket as the relay's ByteDuplex. Listeners are attached once for the socket's whole life, so there is
+// never a moment without an 'error' listener, and no closure is made per chunk.
+
+import type { Socket } from 'node:net';
+import type { ByteDuplex, DuplexSink } from '@pgwake/relay';
+
+/** An idle peer that vanished is noticed 10 s later: libuv probes ten times, a second apart. */
+const keepAliveMs = 30_000;
+
+/**
+ * Takes the socket over; nobody else may read from or write to it afterwards, except TLS started on top of it through
+ * {@link SocketDuplex.surrender}. The socket must have been made with `allowHalfOpen`.
+ */
+export class SocketDuplex implements ByteDuplex {
+  readonly #socket: Socket;
+  #sink: DuplexSink | undefined;
+  #cause: Error | undefined;
+  /** What happened while nobody was attached; told to the next sink. */
+  #missed: 'nothing' | 'end' | 'close' = 'nothing';
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.pause();
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, keepAliveMs);
+    socket.on('data', this.#onData);
+    socket.on('drain', this.#onDrain);
+    socket.on('end', this.#onEnd);
+    socket.on('error', this.#onError);
+    socket.on('close', this.#onClose);
+  }
+
+  attach(sink: DuplexSink): void {
+    if (this.#sink !== undefined) throw new Error('a duplex has one sink at a time');
+    this.#sink = sink;
+    if (this.#missed === 'nothing') this.#socket.resume();
+    else queueMicrotask(this.#tellMissed);
+  }
+
+  detach(): void {
+    this.#sink = undefined;
+    this.#socket.pause();
+  }
+
+  write(bytes: Uint8Array): boolean {
+    return this.#socket.writable ? this.#socket.write(bytes) : true;
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  end(): void {
+    this.#socket.end();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  /** Gives the bare socket back without any of our listeners, for TLS on top of it. The duplex is unusable afterwards. */
+  surrender(): Socket {
+    this.#sink = undefined;
+    this.#socket.pause();
+    this.#socket.off('data', this.#onData);
+    this.#socket.off('drain', this.#onDrain);
+    this.#socket.off('end', this.#onEnd);
+    this.#socket.off('error', this.#onError);
+    this.#socket.off('close', this.#onClose);
+    return this.#socket;
+  }
+
+  readonly #onData = (chunk: Buffer) => {
+    this.#sink?.onBytes(chunk);
+  };
+
+  readonly #onDrain = () => {
+    this.#sink?.onDrain();
+  };
+
+  readonly #onEnd = () => {
+    if (this.#sink === undefined) this.#missed = 'end';
+    else this.#sink.onEnd();
+  };
+
+  readonly #onError = (error: Error) => {
+    this.#cause = error;
+  };
+
+  readonly #onClose = () => {
+    const sink = this.#sink;
+    this.#missed = 'close';
+    this.#sink = undefined;
+    sink?.onClose(this.#cause);
+  };
+
+  readonly #tellMissed = () => {
+    if (this.#missed === 'end') this.#sink?.onEnd();
+    else this.#onClose();
+  };
+}

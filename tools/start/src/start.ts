@@ -1,0 +1,116 @@
+// Starts wake-service and tcp-proxy, prepares the endpoint `demo`, prints how to connect, keeps both running, and ends them in
+// order. Killed in any way, the next start goes on with whatever still runs.
+
+import { readdirSync, statSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { StartupError, loadSettings } from '@pgwake/nest-kit';
+import { tcpProxySettings } from '@pgwake/tcp-proxy/settings';
+import { wakeServiceSettings } from '@pgwake/wake-service/settings';
+import { ensureCertificate } from './certificates.ts';
+import { progress } from './console.ts';
+import { ensureDemo } from './demo.ts';
+import { Service } from './service.ts';
+import { renderSummary } from './summary.ts';
+
+/** A service that ends by itself is started again, but not for ever: after so many times in a row something is wrong. */
+const maxRestarts = 5;
+const watchIntervalMs = 250;
+
+export async function start(root: string): Promise<void> {
+  const stopping = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stopping.abort());
+  const services: Service[] = [];
+  try {
+    await run(root, services, stopping.signal);
+  } catch (error) {
+    if (!(error instanceof StartupError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 1;
+  } finally {
+    // The proxy first: it still needs wake-service for those who are connecting.
+    for (const service of services.reverse()) await service.stop();
+  }
+  if (stopping.signal.aborted) progress('pgwake has stopped. The data is kept.');
+}
+
+async function run(root: string, services: Service[], stop: AbortSignal): Promise<void> {
+  const tcp = loadSettings(tcpProxySettings, process.env);
+  const wake = loadSettings(wakeServiceSettings, process.env);
+  const stateDir = resolve(root, wake.dataDir);
+  const { caFile, certFile, keyFile } = await ensureCertificate(join(stateDir, 'tls'));
+  const builtFrom = newestBuild(root);
+  const adminUrl = `http://${urlHost(wake.adminHost)}:${wake.adminPort}`;
+
+  const wakeService = new Service(
+    {
+      name: 'wake-service',
+      main: join(root, 'apps/wake-service/dist/main.js'),
+      builtFrom,
+      env: { PGWAKE_DATA_DIR: stateDir },
+      readyUrl: `http://${urlHost(wake.opsHost)}:${wake.opsPort}/readyz`,
+    },
+    stateDir,
+  );
+  const tcpProxy = new Service(
+    {
+      name: 'tcp-proxy',
+      main: join(root, 'apps/tcp-proxy/dist/main.js'),
+      builtFrom,
+      env: {
+        PGWAKE_TLS_CERT_FILE: tcp.tlsCertFile ?? certFile,
+        PGWAKE_TLS_KEY_FILE: tcp.tlsKeyFile ?? keyFile,
+      },
+      readyUrl: `http://${urlHost(tcp.opsHost)}:${tcp.opsPort}/readyz`,
+    },
+    stateDir,
+  );
+  for (const service of [wakeService, tcpProxy]) {
+    if (stop.aborted) return;
+    services.push(service);
+    if ((await service.ensure()) === 'adopted') progress(`Found ${service.name} running from an earlier start.`);
+  }
+  const passwordFile = join(stateDir, 'demo-password');
+  const password = await ensureDemo(adminUrl, passwordFile);
+  const shown = (path: string) => relative(process.cwd(), path) || path;
+  progress(
+    renderSummary({
+      host: tcp.host === '127.0.0.1' ? 'localhost' : tcp.host,
+      port: tcp.port,
+      password,
+      adminUrl,
+      stateDir,
+      passwordFile: shown(passwordFile),
+      caFile: shown(caFile),
+    }),
+  );
+  await keepRunning(services, stop);
+}
+
+async function keepRunning(services: readonly Service[], stop: AbortSignal): Promise<void> {
+  for (let restarts = 0; !stop.aborted;) {
+    await sleep(watchIntervalMs, undefined, { signal: stop }).catch(() => undefined);
+    for (const service of services) {
+      if (stop.aborted || service.alive) continue;
+      restarts += 1;
+      if (restarts > maxRestarts)
+        throw new StartupError(`${service.name} keeps ending; its log is ${service.logFile}.`);
+      progress(`${service.name} ended unexpectedly and is started again.`);
+      await service.ensure();
+    }
+  }
+  progress('Stopping ...');
+}
+
+/** Changes when any part was built anew. */
+function newestBuild(root: string): number {
+  const builds = ['apps', 'libs'].flatMap((folder) =>
+    readdirSync(join(root, folder)).map((name) => join(root, folder, name, 'dist', '.tsbuildinfo')),
+  );
+  return Math.max(...builds.map((file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0));
+}
+
+function urlHost(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
+  return host.includes(':') ? `[${host}]` : host;
+}

@@ -1,0 +1,38 @@
+import { demo } from './demo.ts';
+
+export interface SummaryFacts {
+  readonly host: string;
+  readonly port: number;
+  readonly password: string;
+  readonly adminUrl: string;
+  readonly stateDir: string;
+  readonly passwordFile: string;
+  readonly caFile: string;
+}
+
+/** How to connect, where things are, how to stop. Holds exactly one `postgresql://` URL: the client's. */
+export function renderSummary(facts: SummaryFacts): string {
+  const { host, port, password } = facts;
+  const { endpoint, role, database } = demo;
+  const url = `postgresql://${role}:${password}@${host}:${port}/${database}?options=endpoint%3D${endpoint}`;
+  return `
+pgwake is running, and the database of the endpoint "${endpoint}" sleeps. Connect, and it wakes.
+
+  URL      ${url}
+
+  psql     PGPASSWORD=${password} psql "host=${host} port=${port} dbname=${database} user=${role} options=endpoint=${endpoint}"
+
+  node     import pg from 'pg';
+           const client = new pg.Client({
+             host: '${host}', port: ${port}, database: '${database}', user: '${role}', password: '${password}',
+             options: 'endpoint=${endpoint}',
+           });
+           await client.connect();
+           console.log((await client.query('select version()')).rows);
+           await client.end();
+
+  admin    ${facts.adminUrl} (endpoints, roles, wake, suspend; described at /openapi.json)
+  data     ${facts.stateDir} (the demo password is in ${facts.passwordFile}, the local CA in ${facts.caFile})
+  stop     Ctrl-C
+`;
+}
