@@ -1,3 +1,5 @@
+export { type Connector, type ConnectorDeps, createConnector } from './connector.js';
+export type { Journey, JourneyEvent, JourneyReport, JourneyResult, JourneyStep } from './journey.js';
 export { CachedNode, type DialableNode, FreshNode, type NodeInfo, SuspectNode } from './node.js';
 export type {
   Clock,
@@ -9,3 +11,6 @@ export type {
   Random,
   WakePort,
 } from './ports.js';
+export type { Backoff, DelayBounds } from './backoff.js';
+export { type ConnectPolicy, defaultPolicy } from './policy.js';
+export type { RetryBudgetPolicy } from './retry-budget.js';

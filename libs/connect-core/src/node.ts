@@ -1,5 +1,5 @@
-// Where an address came from is a type. A suspect cannot be dialled, a fresh node cannot be evicted, and declaring a
-// cached node suspect consumes it.
+// Where an address came from is a type. A suspect cannot be dialled, a fresh node cannot be evicted, declaring a cached
+// node suspect consumes it, and evicting consumes the suspect. Nothing here decides anything.
 
 import type { EndpointId, Generation } from '@pgwake/ids';
 import type { ComputeIdentity, NodeAddress } from '@pgwake/wake-api';
@@ -15,19 +15,32 @@ export interface NodeInfo {
 /** Read from the node cache: it may be outdated, even somebody else's address by now. */
 export class CachedNode {
   readonly origin = 'cached';
+  readonly #info: NodeInfo;
   #consumed = false;
 
-  constructor(readonly info: NodeInfo) {}
+  constructor(info: NodeInfo) {
+    this.#info = info;
+  }
+
+  /** Throws once the node was declared suspect: who distrusts an address does not hold it any more. */
+  get info(): NodeInfo {
+    this.#refuseIfConsumed('used');
+    return this.#info;
+  }
 
   /** Gives this handle up for a suspect. Throws when it was given up before. */
   suspect(): SuspectNode {
-    if (this.#consumed) throw new Error(`cached node of ${this.info.endpoint} was declared suspect twice`);
+    this.#refuseIfConsumed('declared suspect');
     this.#consumed = true;
-    return new SuspectNode(this.info.endpoint, this.info.generation);
+    return new SuspectNode(this.#info.endpoint, this.#info.generation);
+  }
+
+  #refuseIfConsumed(what: string): void {
+    if (this.#consumed) throw new Error(`cached node of ${this.#info.endpoint} ${what} after it was declared suspect`);
   }
 }
 
-/** Given by a wake of this very journey: it is the truth, and is never evicted by the journey that got it. */
+/** Named by wake-service to this very journey: it is the truth, and the journey that got it never evicts it. */
 export class FreshNode {
   readonly origin = 'fresh';
   constructor(readonly info: NodeInfo) {}
@@ -36,10 +49,19 @@ export class FreshNode {
 /** An address that a failure gave us reason to distrust. It has no address any more, only what eviction needs. */
 export class SuspectNode {
   readonly origin = 'suspect';
+  #evicted = false;
+
   constructor(
     readonly endpoint: EndpointId,
     readonly generation: Generation,
   ) {}
+
+  /** For the node cache: which entry to delete, to be asked for once. Throws the second time. */
+  consumeForEviction(): { readonly endpoint: EndpointId; readonly generation: Generation } {
+    if (this.#evicted) throw new Error(`suspect node of ${this.endpoint} evicted twice`);
+    this.#evicted = true;
+    return { endpoint: this.endpoint, generation: this.generation };
+  }
 }
 
 export type DialableNode = CachedNode | FreshNode;

@@ -1,7 +1,7 @@
 // What the journey needs from outside. Adapters implement these; tests implement them by scripts.
 
 import type { GatewayError } from '@pgwake/gateway-errors';
-import type { EndpointId, Generation, Millis } from '@pgwake/ids';
+import type { EndpointId, Millis } from '@pgwake/ids';
 import type { WakeOutcome, WakeRequest } from '@pgwake/wake-api';
 import type { CachedNode, DialableNode, NodeInfo, SuspectNode } from './node.js';
 
@@ -9,9 +9,9 @@ import type { CachedNode, DialableNode, NodeInfo, SuspectNode } from './node.js'
 export interface Clock {
   /** Milliseconds since an arbitrary start; never goes back. */
   now(): number;
-  /** Resolves after `delay`, or rejects with the signal's reason as soon as it is aborted. */
+  /** Resolves after `delay`. Rejects with the signal's reason as soon as it is aborted, at once if it already is. */
   sleep(delay: Millis, signal: AbortSignal): Promise<void>;
-  /** A signal that is aborted after `delay` or with its parent. `release` frees the timer. */
+  /** A signal that is aborted after `delay` or with its parent (at once if that already is). `release` frees the timer. */
   timeout(delay: Millis, parent: AbortSignal): { readonly signal: AbortSignal; release(): void };
 }
 
@@ -21,8 +21,9 @@ export type Random = () => number;
 /** One attempt: socket, TLS, login, proof of identity. The only thing that differs between TCP, WebSocket and HTTP. */
 export interface Mechanism<Connection> {
   /**
-   * Never throws. Every library's error is turned into a {@link GatewayError} of the catalogue by the mechanism's own
-   * classify file. Gives up when `attempt.signal` is aborted, and leaves no socket behind then.
+   * Never throws. Every library's error is turned into a GatewayError of the catalogue by the mechanism's own classify
+   * file. When `attempt.signal` is aborted it gives up at once, leaves no socket behind and answers COMPUTE_DIAL_TIMEOUT:
+   * the driver knows by itself when it was the client who left or the journey's deadline that passed.
    */
   dialOnce(node: DialableNode, attempt: DialAttempt): Promise<DialOutcome<Connection>>;
   /** Ends a connection that nobody wants any more, e.g. when the client left while it was being made. */
@@ -32,7 +33,11 @@ export interface Mechanism<Connection> {
 export interface DialAttempt {
   /** Aborted at the end of this attempt's own time limit, of the journey's deadline, or when the client leaves. */
   readonly signal: AbortSignal;
-  /** To be called at the first byte from the server: from then on the address is known to answer. At most once. */
+  /**
+   * To be called when the server begins to answer the login: at its first Authentication message. Then the address is
+   * known to work and the clients that wait for it dial too. Best not called for an ErrorResponse ("starting up"):
+   * every waiter would run into the same answer. Further calls do nothing.
+   */
   readonly onServerByte: () => void;
 }
 
@@ -46,7 +51,7 @@ export interface DialFailure {
   readonly proven: boolean;
 }
 
-/** Asks wake-service. Rejects only with a GatewayError (WAKE_SERVICE_UNAVAILABLE, ...) or the signal's reason. */
+/** Asks wake-service, one call at a time per endpoint. Rejects only with a GatewayError or the signal's reason. */
 export interface WakePort {
   wake(request: WakeRequest, signal: AbortSignal): Promise<WakeOutcome>;
 }
@@ -54,10 +59,12 @@ export interface WakePort {
 /** The node cache. Reads and writes are quick and never fail: a broken cache is a miss. */
 export interface NodeCachePort {
   get(endpoint: EndpointId): Promise<CachedNode | undefined>;
-  /** Stores a node after a proven dial. Wins only over an absent or a lower generation. */
-  put(node: NodeInfo): Promise<void>;
+  /**
+   * Stores a node after a proven dial. A lower generation never replaces a higher one. `knownSinceMs` is the time (of
+   * {@link Clock.now}) at which the caller got the address: a generation that was evicted after that stays away,
+   * otherwise a slow winner would bring a dead address back.
+   */
+  put(node: NodeInfo, knownSinceMs: number): Promise<void>;
   /** Compare-and-delete: removes only the generation that the suspect names. Consumes the handle: a second use throws. */
   evict(suspect: SuspectNode): Promise<void>;
-  /** What `generation` is held now, for tests and logs. */
-  peek(endpoint: EndpointId): Generation | undefined;
 }

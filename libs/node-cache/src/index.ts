@@ -1,1 +1,1 @@
-export {};
+export { type MemoryNodeCacheSettings, createMemoryNodeCache } from './memory-node-cache.js';
