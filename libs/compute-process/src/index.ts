@@ -1,1 +1,10 @@
-export {};
+export { adoptPostmaster } from './adopt-postmaster.js';
+export { type ClusterPlace, makePlace, placeOf } from './cluster-place.js';
+export { type EmbeddedPostgres, type EmbeddedPostgresSettings, startEmbeddedPostgres } from './embedded-postgres.js';
+export { Postmaster } from './postmaster.js';
+export { type HomeSettings, type ProcessHome, prepareHome } from './process-home.js';
+export { identifyProcess, isAlive, type ProcessIdentity, signalProcess } from './process-table.js';
+export { serviceDatabase, serviceRole } from './service-password.js';
+export { ComputeSetupError } from './setup-error.js';
+export { type PostmasterPlan, type PostmasterStart, startPostmaster } from './start-postmaster.js';
+export { copyCluster, ensureTemplate, runSingleUser } from './template.js';
