@@ -1,0 +1,114 @@
+import { describe, expect, it } from '@jest/globals';
+import { GatewayError, catalogue, toErrorResponse } from '@pgwake/gateway-errors';
+import { encodeErrorResponse, parseErrorFields } from '@pgwake/pg-wire';
+import { classifyDialError, classifyServerError } from './classify.js';
+
+function nodeError(code: string, syscall = 'connect'): Error {
+  return Object.assign(new Error(`${syscall} ${code} 10.0.0.7:5432`), { code, syscall });
+}
+
+describe('an error of Node', () => {
+  it.each([
+    ['ECONNREFUSED', 'COMPUTE_REFUSED'],
+    ['ENOENT', 'COMPUTE_REFUSED'],
+    ['ETIMEDOUT', 'COMPUTE_UNREACHABLE'],
+    ['EHOSTUNREACH', 'COMPUTE_UNREACHABLE'],
+    ['ENETUNREACH', 'COMPUTE_UNREACHABLE'],
+    ['EADDRNOTAVAIL', 'COMPUTE_UNREACHABLE'],
+    ['EACCES', 'COMPUTE_UNREACHABLE'],
+    ['ECONNRESET', 'COMPUTE_RESET'],
+    ['EPIPE', 'COMPUTE_RESET'],
+    ['EAGAIN', 'COMPUTE_FULL'],
+    ['EMFILE', 'INTERNAL'],
+    ['ERR_SSL_WRONG_VERSION_NUMBER', 'COMPUTE_PROTOCOL'],
+    ['DEPTH_ZERO_SELF_SIGNED_CERT', 'COMPUTE_IDENTITY_MISMATCH'],
+    ['ERR_SOCKET_BAD_PORT', 'INTERNAL'],
+  ])('%s is %s', (code, expected) => {
+    expect(classifyDialError(nodeError(code)).code).toBe(expected);
+  });
+
+  it.each([
+    ['ENOTFOUND', 'getaddrinfo'],
+    ['EAI_AGAIN', 'getaddrinfo'],
+    ['ESERVFAIL', 'queryA'],
+    ['ETIMEOUT', 'queryAaaa'],
+    ['ECONNREFUSED', 'queryA'],
+  ])('%s of %s is DNS_FAILED', (code, syscall) => {
+    expect(classifyDialError(nodeError(code, syscall)).code).toBe('DNS_FAILED');
+  });
+
+  it('is found below causes and among the errors of several addresses', () => {
+    const inside = new Error('outer', { cause: new AggregateError([new Error('?'), nodeError('EHOSTUNREACH')]) });
+    expect(classifyDialError(inside).code).toBe('COMPUTE_UNREACHABLE');
+  });
+
+  it('may be its own cause', () => {
+    const loop = new Error('loop');
+    loop.cause = loop;
+    expect(classifyDialError(loop).code).toBe('INTERNAL');
+  });
+
+  it('shows the client neither address nor code', () => {
+    const error = classifyDialError(nodeError('ECONNREFUSED'), '10.0.0.7:5432');
+    expect(error.detail).toContain('10.0.0.7');
+    expect(JSON.stringify(toErrorResponse(error))).not.toMatch(/10\.0\.0\.7|ECONN/);
+  });
+});
+
+it('an error of the catalogue stays what it is', () => {
+  const error = new GatewayError('COMPUTE_PROTOCOL');
+  expect(classifyDialError(error)).toBe(error);
+});
+
+it.each([[undefined], [null], ['text'], [{ code: 5 }]])('%j is our own mistake', (thrown) => {
+  expect(classifyDialError(thrown).code).toBe('INTERNAL');
+});
+
+function serverError(code: string, message = 'scripted', fields: Record<string, string> = {}): GatewayError {
+  const encoded = encodeErrorResponse({ severity: 'FATAL', code, message });
+  const extra = Object.entries(fields).map(([letter, text]) => `${letter}${text}\0`);
+  const body = Buffer.concat([encoded.subarray(5, -1), Buffer.from(extra.join('')), Buffer.of(0)]);
+  const parsed = parseErrorFields(body);
+  if (parsed.kind === 'violation') throw new Error(parsed.what);
+  return classifyServerError(parsed.value);
+}
+
+describe('an error of the compute', () => {
+  it.each([
+    ['57P03', 'the database system is starting up', 'COMPUTE_STARTING'],
+    ['57P03', 'the database system is not yet accepting connections', 'COMPUTE_STARTING'],
+    ['57P03', 'the database system is in recovery mode', 'COMPUTE_STARTING'],
+    ['57P03', 'the database system is shutting down', 'COMPUTE_SHUTTING_DOWN'],
+    ['57P03', 'das Datenbanksystem fährt herunter', 'COMPUTE_STARTING'],
+    ['57P01', 'terminating connection due to administrator command', 'COMPUTE_SHUTTING_DOWN'],
+    ['57P02', 'the database system is shutting down', 'COMPUTE_SHUTTING_DOWN'],
+  ])('%s "%s" is %s, in the words of the catalogue', (sqlState, message, expected) => {
+    const error = serverError(sqlState, message);
+    expect(error.code).toBe(expected);
+    expect(error.message).toBe(catalogue[error.code].text);
+  });
+
+  it.each([
+    ['53300', 'COMPUTE_FULL'],
+    ['28P01', 'COMPUTE_REJECTED_LOGIN'],
+    ['28000', 'COMPUTE_REJECTED_LOGIN'],
+    ['3D000', 'COMPUTE_SAID_NO'],
+    ['22023', 'COMPUTE_SAID_NO'],
+    ['XX000', 'COMPUTE_SAID_NO'],
+  ])('%s is %s, as sent', (sqlState, expected) => {
+    const error = serverError(sqlState, 'its own words', { D: 'detail', R: 'InitializeSessionUserId' });
+    expect(error.code).toBe(expected);
+    expect(toErrorResponse(error)).toMatchObject({ code: sqlState, message: 'its own words', detail: 'detail' });
+  });
+
+  it('about pg_hba.conf does not tell the client the address of the gateway', () => {
+    const error = serverError('28000', 'no pg_hba.conf entry for host "10.0.0.7"', { R: 'ClientAuthentication' });
+    expect(error.code).toBe('COMPUTE_REJECTED_LOGIN');
+    expect(error.detail).toContain('10.0.0.7');
+    expect(JSON.stringify(toErrorResponse(error))).not.toContain('10.0.0.7');
+  });
+
+  it('without a SQLSTATE breaks the protocol', () => {
+    expect(serverError('oops').code).toBe('COMPUTE_PROTOCOL');
+  });
+});

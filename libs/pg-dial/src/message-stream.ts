@@ -1,0 +1,79 @@
+// A socket as a stream of messages, for as long as a login lasts. All of a compute's bytes are untrusted: the size of a
+// message and the sum of all of them are bounded.
+
+import type { Socket } from 'node:net';
+import type { DialAttempt } from '@pgwake/connect-core';
+import { GatewayError } from '@pgwake/gateway-errors';
+import { type WireMessage, createMessageReader } from '@pgwake/pg-wire';
+import { dialTimeout, protocolError } from './classify.js';
+
+/** libpq's own limit for what may come before a session is ready (MAX_ERRLEN and its like in fe-connect.c). */
+export const maxMessageBodyBytes = 30_000;
+/** A login of a plain Postgres has about 1 KB; `client_min_messages=debug5` makes some KB of it. */
+export const maxLoginBytes = 256 * 1024;
+
+export interface MessageStream {
+  /**
+   * The next message. Messages that came before an error or the end of the socket are given first: a server says why it closes.
+   * Rejects with what Node reported, or with a GatewayError: COMPUTE_RESET at the end, COMPUTE_DIAL_TIMEOUT when the attempt
+   * is aborted, COMPUTE_PROTOCOL beyond the limits.
+   */
+  read(): Promise<WireMessage>;
+  write(bytes: Uint8Array): void;
+  /** Lets go of the socket, which is paused from now on, and gives what came after the last message read. */
+  release(): Uint8Array;
+}
+
+export function createMessageStream(socket: Socket, attempt: DialAttempt): MessageStream {
+  const reader = createMessageReader({ maxBodyBytes: maxMessageBodyBytes });
+  let failure: Error | undefined;
+  let readBytes = 0;
+  let firstByteSeen = false;
+  let wakeUp: (() => void) | undefined;
+
+  const onData = (chunk: Buffer) => {
+    if (!firstByteSeen) attempt.onServerByte();
+    firstByteSeen = true;
+    reader.push(chunk);
+    wakeUp?.();
+  };
+  const fail = (error: Error) => {
+    failure ??= error;
+    wakeUp?.();
+  };
+  const onEnd = () => fail(new GatewayError('COMPUTE_RESET', { detail: 'the compute closed the connection' }));
+  const onAbort = () => fail(dialTimeout(attempt.signal));
+  socket.on('data', onData);
+  socket.on('error', fail);
+  socket.on('end', onEnd);
+  attempt.signal.addEventListener('abort', onAbort, { once: true });
+
+  return {
+    async read() {
+      for (;;) {
+        const message = reader.next();
+        if (message?.kind === 'violation') throw protocolError(message.what);
+        if (message !== undefined) {
+          readBytes += message.body.length;
+          if (readBytes > maxLoginBytes) throw protocolError('a login without end');
+          return message;
+        }
+        if (failure !== undefined) throw failure;
+        await new Promise<void>((resolve) => (wakeUp = resolve));
+      }
+    },
+
+    write(bytes) {
+      socket.write(bytes);
+    },
+
+    release() {
+      socket.pause();
+      socket.off('data', onData);
+      socket.off('error', fail);
+      socket.off('end', onEnd);
+      attempt.signal.removeEventListener('abort', onAbort);
+      return reader.rest();
+    },
+  };
+}

@@ -1,0 +1,42 @@
+// The one place that opens sockets to computes.
+
+import { type LookupFunction, Socket } from 'node:net';
+import { type NodeAddress, describeAddress } from '@pgwake/wake-api';
+
+/** Node then sends ten probes, one a second: a compute that vanished while idle is noticed after 40 s. */
+const keepAliveIdleMs = 30_000;
+/** Of several addresses of a name each gets this long; Node's own 250 ms drop one that is slow but alive. */
+const perAddressTimeoutMs = 1_000;
+
+/**
+ * A socket on its way to a compute; what is written before it is connected waits. It lets the relay half-close, and has
+ * an 'error' listener from the start that does nothing. Throws for an address that no socket can have.
+ */
+export function openSocket(address: NodeAddress, lookup: LookupFunction): Socket {
+  const socket = new Socket({ allowHalfOpen: true });
+  socket.on('error', ignore);
+  try {
+    if (address.kind === 'unix') {
+      // For a unix socket the description is its path.
+      socket.connect({ path: describeAddress(address) });
+    } else {
+      socket.setNoDelay(true);
+      socket.setKeepAlive(true, keepAliveIdleMs);
+      socket.connect({
+        host: address.host,
+        port: address.port,
+        lookup,
+        autoSelectFamily: true,
+        autoSelectFamilyAttemptTimeout: perAddressTimeoutMs,
+      });
+    }
+    return socket;
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
+}
+
+function ignore(): void {
+  // Whoever waits on the socket has a listener of its own.
+}

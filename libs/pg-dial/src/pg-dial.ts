@@ -1,0 +1,80 @@
+// Dials a compute: socket, login with the client's own SCRAM keys, proof of identity. What it returns is a session in
+// which nothing has been asked for yet, and not one byte of it is lost.
+//
+// It refuses a compute that asks for no SCRAM. One that lets anybody in (trust) could be anybody, whatever name it claims;
+// one that asks for a cleartext or MD5 password asks for what a gateway with keys only does not have.
+
+import type { LookupFunction, Socket } from 'node:net';
+import type { ScramKeys } from '@pgwake/client-auth';
+import type { DialOutcome, Mechanism } from '@pgwake/connect-core';
+import { GatewayError } from '@pgwake/gateway-errors';
+import { type BackendKey, type StartupParameters, encodeTerminate } from '@pgwake/pg-wire';
+import { type NodeAddress, describeAddress } from '@pgwake/wake-api';
+import { classifyDialError, dialTimeout } from './classify.js';
+import { logIn } from './login.js';
+import { createMessageStream } from './message-stream.js';
+import { lookupHost } from './lookup-host.js';
+import { openSocket } from './open-socket.js';
+
+/** Who logs in, and as what. */
+export interface ComputeLogin {
+  readonly user: string;
+  readonly database: string;
+  /** Further startup parameters, as the client sent them. Those that a gateway answers for itself are left out here. */
+  readonly parameters: StartupParameters;
+  readonly keys: ScramKeys;
+}
+
+export interface PgDialOptions {
+  /** How host names become addresses. Default: {@link lookupHost}. */
+  readonly lookup?: LookupFunction;
+}
+
+/** A session at a compute after its login, idle and proven. */
+export interface ComputeConnection {
+  /**
+   * Paused, half-open allowed, and without any listener of ours but one for 'error' that does nothing: the socket may fail before its
+   * next owner listens, and an 'error' that nobody hears ends the process. The next owner looks at `destroyed` first.
+   */
+  readonly socket: Socket;
+  /** ParameterStatus and NoticeResponse messages of the login, as sent and in order, for the client. */
+  readonly greeting: Uint8Array;
+  readonly backendKey: BackendKey;
+  /** What the compute sent after its last ReadyForQuery, to be relayed first. */
+  readonly residue: Uint8Array;
+  readonly address: NodeAddress;
+}
+
+/** One login at whatever address it is given. Never throws, never tries twice. */
+export function createPgDial(login: ComputeLogin, options: PgDialOptions = {}): Mechanism<ComputeConnection> {
+  const { lookup = lookupHost } = options;
+  return {
+    async dialOnce({ info }, attempt): Promise<DialOutcome<ComputeConnection>> {
+      let socket: Socket | undefined;
+      try {
+        if (attempt.signal.aborted) throw dialTimeout(attempt.signal);
+        if (info.identity.kind === 'tlsSan') {
+          throw new GatewayError('COMPUTE_IDENTITY_MISMATCH', { detail: 'TLS to a compute is not supported' });
+        }
+        socket = openSocket(info.address, lookup);
+        const stream = createMessageStream(socket, attempt);
+        const { greeting, backendKey } = await logIn(stream, login, info.identity);
+        const residue = stream.release();
+        return { ok: true, connection: { socket, greeting, backendKey, residue, address: info.address } };
+      } catch (error) {
+        socket?.destroy();
+        // The proof is the last step of a dial, so whatever fails has failed before it.
+        return {
+          ok: false,
+          failure: { error: classifyDialError(error, describeAddress(info.address)), proven: false },
+        };
+      }
+    },
+
+    discard({ socket }) {
+      // A farewell, otherwise the compute's log says that a client broke off.
+      if (socket.writable) socket.write(encodeTerminate());
+      socket.destroySoon();
+    },
+  };
+}
