@@ -1,22 +1,65 @@
+import { globSync, readFileSync } from 'node:fs';
+import { builtinModules } from 'node:module';
+import { dirname } from 'node:path';
 import nx from '@nx/eslint-plugin';
 import tseslint from 'typescript-eslint';
 
+// What may use what, and why: docs/architecture/boundaries.md
 const layers = ['kernel', 'contract', 'protocol', 'core', 'adapter', 'wiring', 'app'];
+const layersThatMayUseTheirOwn = ['kernel', 'core', 'adapter'];
+const layersThatMayUseNest = ['wiring', 'app'];
 
-/** A layer may use those to its left. Core may use core; the allowed pairs of adapters stand in boundaries.md. */
 const layerConstraints = layers.map((layer, index) => ({
   sourceTag: `layer:${layer}`,
   onlyDependOnLibsWithTags: [
     ...layers.slice(0, index).map((left) => `layer:${left}`),
-    ...(layer === 'core' || layer === 'adapter' || layer === 'kernel' ? [`layer:${layer}`] : []),
-    'layer:testkit',
+    ...(layersThatMayUseTheirOwn.includes(layer) ? [`layer:${layer}`] : []),
+    ...(layer === 'app' ? ['layer:testkit'] : []), // e2e is an app; its scope lets it, the scopes of the others do not
   ],
+  bannedExternalImports: layersThatMayUseNest.includes(layer) ? [] : ['@nestjs/*'],
 }));
 
-const bannedInPureCode = [
-  { object: 'Date', property: 'now', message: 'Time comes in through a port.' },
-  { object: 'Math', property: 'random', message: 'Chance comes in through a port.' },
+// A tag that no constraint names would be ignored without a word, so tags without limits stand here as well.
+const depConstraints = [
+  ...layerConstraints,
+  { sourceTag: 'layer:testkit', onlyDependOnLibsWithTags: ['*'], bannedExternalImports: ['@nestjs/*'] },
+  { sourceTag: 'layer:tool', onlyDependOnLibsWithTags: ['*'] },
+  { sourceTag: 'scope:shared', onlyDependOnLibsWithTags: ['scope:shared'] },
+  { sourceTag: 'scope:proxy', onlyDependOnLibsWithTags: ['scope:shared', 'scope:proxy'] },
+  { sourceTag: 'scope:wake', onlyDependOnLibsWithTags: ['scope:shared', 'scope:wake'] },
+  { sourceTag: 'scope:test', onlyDependOnLibsWithTags: ['*'] },
+  { sourceTag: 'scope:tools', onlyDependOnLibsWithTags: ['*'] },
+  { sourceTag: 'runtime:pure', onlyDependOnLibsWithTags: ['runtime:pure'], bannedExternalImports: ['*'] },
+  { sourceTag: 'runtime:node', onlyDependOnLibsWithTags: ['*'] },
 ];
+
+const pureLibraries = globSync('libs/*/package.json', { cwd: import.meta.dirname })
+  .filter((file) => JSON.parse(readFileSync(`${import.meta.dirname}/${file}`, 'utf8')).nx.tags.includes('runtime:pure'))
+  .map(dirname);
+
+const noDeepImports = {
+  regex: '^@pgwake/[^/]+/(?!settings$)',
+  message: 'A library is used through its index.ts; of an app, tools may read the settings.',
+};
+
+/** Nx looks at npm packages only, so builtins are banned here. */
+const noBuiltins = (message, except = '$^') => ({
+  regex: `^(?!${except})(node:|(${builtinModules.join('|')})(/|$))`,
+  message,
+});
+
+const noOwnTimeOrChance = {
+  'no-restricted-properties': [
+    'error',
+    { object: 'Date', property: 'now', message: 'Time comes in through a port.' },
+    { object: 'Math', property: 'random', message: 'Chance comes in through a port.' },
+  ],
+  'no-restricted-syntax': [
+    'error',
+    { selector: "NewExpression[callee.name='Date']", message: 'Time comes in through a port.' },
+    { selector: 'ImportExpression', message: 'A pure library loads nothing at run time.' },
+  ],
+};
 
 export default tseslint.config(
   { ignores: ['**/dist/**', '**/node_modules/**', '.nx/**', '.pgwake/**', 'tmp/**', 'coverage/**'] },
@@ -40,51 +83,23 @@ export default tseslint.config(
       'no-empty': 'error',
       eqeqeq: 'error',
       'prefer-const': 'error',
-      'no-restricted-imports': ['error', { patterns: [{ group: ['@pgwake/*/*'], message: 'No deep imports.' }] }],
+      'no-restricted-imports': ['error', { patterns: [noDeepImports] }],
     },
   },
   {
-    files: ['apps/*/src/**/*.ts', 'libs/*/src/**/*.ts'],
+    files: ['apps/*/src/**/*.ts', 'libs/*/src/**/*.ts', 'tools/*/src/**/*.ts'],
     ignores: ['**/*.spec.ts'],
     plugins: { '@nx': nx },
     rules: {
-      '@nx/enforce-module-boundaries': [
-        'error',
-        {
-          enforceBuildableLibDependency: false,
-          allow: [],
-          depConstraints: [
-            ...layerConstraints,
-            { sourceTag: 'layer:testkit', onlyDependOnLibsWithTags: ['*'] },
-            { sourceTag: 'layer:tool', onlyDependOnLibsWithTags: ['*'] },
-            { sourceTag: 'scope:shared', onlyDependOnLibsWithTags: ['scope:shared'] },
-            { sourceTag: 'scope:proxy', onlyDependOnLibsWithTags: ['scope:shared', 'scope:proxy'] },
-            { sourceTag: 'scope:wake', onlyDependOnLibsWithTags: ['scope:shared', 'scope:wake'] },
-            { sourceTag: 'scope:test', onlyDependOnLibsWithTags: ['*'] },
-            { sourceTag: 'scope:tools', onlyDependOnLibsWithTags: ['*'] },
-            { sourceTag: 'runtime:pure', onlyDependOnLibsWithTags: ['runtime:pure'], bannedExternalImports: ['*'] },
-            { sourceTag: 'layer:adapter', bannedExternalImports: ['@nestjs/*'], onlyDependOnLibsWithTags: ['*'] },
-          ],
-        },
-      ],
+      '@nx/enforce-module-boundaries': ['error', { enforceBuildableLibDependency: false, allow: [], depConstraints }],
     },
   },
   {
-    // The pure libraries: Nx looks at npm packages only, so Node's builtins are banned here.
-    files: ['ids', 'gateway-errors', 'wake-api', 'pg-wire', 'connect-core', 'wake-core', 'relay'].map(
-      (name) => `libs/${name}/src/**/*.ts`,
-    ),
+    files: pureLibraries.map((directory) => `${directory}/src/**/*.ts`),
     ignores: ['**/*.spec.ts'],
     rules: {
-      'no-restricted-imports': [
-        'error',
-        { patterns: [{ regex: '^node:', message: 'A pure library does no I/O.' }, { group: ['@pgwake/*/*'] }] },
-      ],
-      'no-restricted-properties': ['error', ...bannedInPureCode],
-      'no-restricted-syntax': [
-        'error',
-        { selector: "NewExpression[callee.name='Date']", message: 'Time comes in through a port.' },
-      ],
+      'no-restricted-imports': ['error', { patterns: [noDeepImports, noBuiltins('A pure library does no I/O.')] }],
+      ...noOwnTimeOrChance,
     },
   },
   {
@@ -93,14 +108,9 @@ export default tseslint.config(
     rules: {
       'no-restricted-imports': [
         'error',
-        {
-          patterns: [
-            { regex: '^node:(?!crypto$)', message: 'client-auth uses node:crypto only.' },
-            { group: ['@pgwake/*/*'] },
-          ],
-        },
+        { patterns: [noDeepImports, noBuiltins('client-auth uses node:crypto only.', 'node:crypto$')] },
       ],
-      'no-restricted-properties': ['error', ...bannedInPureCode],
+      ...noOwnTimeOrChance,
     },
   },
 );
