@@ -8,9 +8,9 @@ export interface EndpointPassword {
 const prefix = 'endpoint=';
 
 /**
- * `endpoint=<id>;<password>` or `endpoint=<id>$<password>`, for clients that can send neither SNI nor options. The first
- * of the two separators ends the id; behind it anything goes, but not nothing. To be asked for inside TLS only: the
- * password arrives in clear text.
+ * `endpoint=<id>;<password>` or `endpoint=<id>$<password>`, for clients that can send neither SNI nor options. The
+ * first of the two separators ends the id; behind it anything goes, but not nothing. To be asked for inside TLS only:
+ * the password arrives in clear text.
  */
 export function parseEndpointPassword(text: string): EndpointPassword | undefined {
   if (!text.startsWith(prefix)) return undefined;

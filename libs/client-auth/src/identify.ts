@@ -22,9 +22,9 @@ export interface ClaimSources {
 }
 
 /**
- * The claim's `parameters` are those for Postgres: `options` lost its endpoint word and is left out when nothing else was in
- * it. Refuses with ENDPOINT_NAMES_DIFFER, or with ENDPOINT_NOT_NAMED when options name several endpoints or something that
- * can be no endpoint.
+ * The claim's `parameters` are those for Postgres: `options` lost its endpoint word and is left out when nothing else
+ * was in it. Refuses with ENDPOINT_NAMES_DIFFER, or with ENDPOINT_NOT_NAMED when options name several endpoints or
+ * something that can be no endpoint.
  */
 export function identify({ sni, parameters, domains }: ClaimSources): EndpointClaim {
   const named: string[] = [];
@@ -55,8 +55,8 @@ function refuse(code: 'ENDPOINT_NOT_NAMED' | 'ENDPOINT_NAMES_DIFFER', detail?: s
 }
 
 /**
- * `<endpoint>.<domain>` and nothing else: exactly one label before a configured domain. Upper case and one dot at the end,
- * which DNS takes for the same name, are accepted.
+ * `<endpoint>.<domain>` and nothing else: exactly one label before a configured domain. Upper case and one dot at the
+ * end, which DNS takes for the same name, are accepted.
  */
 function parseEndpointHost(host: string, domains: readonly string[]): EndpointId | undefined {
   // ASCII only: lowering U+212A (Kelvin sign) would make another name equal to a domain with a k.

@@ -27,6 +27,8 @@ describe('saslprep', () => {
     ['right-to-left text with left-to-right letters', '\u0627\u2168\u0628'],
     ['a private use character', '\u2168\ue000'],
     ['a character that Unicode 3.2 did not have', '\u2168\u{1f600}'],
+    ['one such that normalises to an older one', '\u213c'],
+    ['a deprecated accent that normalises to an allowed one', 'a\u0340'],
     ['a lone surrogate', '\u2168\ud800'],
     ['the replacement character', '\u2168\ufffd'],
     ['a tag', '\u2168\u{e0041}'],

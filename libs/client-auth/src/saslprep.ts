@@ -1,5 +1,5 @@
-// SASLprep (RFC 4013) of a password exactly as Postgres does it (pg_saslprep in src/common/saslprep.c), so that a password hashed
-// here fits one hashed by Postgres and by libpq. Where RFC 4013 says "refuse", Postgres uses the bytes as they are.
+// SASLprep (RFC 4013) of a password exactly as Postgres does it (pg_saslprep in src/common/saslprep.c), so that a
+// password hashed here fits one hashed by Postgres and by libpq. What RFC 4013 would refuse, Postgres takes as it is.
 
 import { isLeftToRight, isRightToLeft, isUnassigned } from './stringprep-tables.js';
 
@@ -9,8 +9,8 @@ const nonAsciiSpace = /[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000]/gu;
 /** Table B.1. */
 const mappedToNothing = /[\u00ad\u034f\u1806\u180b-\u180d\u200c\u200d\u2060\ufe00-\ufe0f\ufeff]/gu;
 
+/** Tables C.2.1 to C.9; the spaces of C.1.2 are plain ones by then. */
 const prohibitedRanges = [
-  '\\u{a0}\\u{1680}\\u{2000}-\\u{200b}\\u{202f}\\u{205f}\\u{3000}', // C.1.2
   '\\u{0}-\\u{1f}\\u{7f}', // C.2.1
   '\\u{80}-\\u{9f}\\u{6dd}\\u{70f}\\u{180e}\\u{200c}\\u{200d}\\u{2028}\\u{2029}\\u{2060}-\\u{2063}', // C.2.2
   '\\u{206a}-\\u{206f}\\u{feff}\\u{fff9}-\\u{fffc}\\u{1d173}-\\u{1d17a}', // C.2.2
@@ -27,13 +27,16 @@ const prohibited = new RegExp(`[${prohibitedRanges.join('')}]`, 'u');
 export function saslprep(password: string): string {
   if (/^[\x00-\x7f]*$/.test(password)) return password;
   const mapped = password.replace(nonAsciiSpace, ' ').replace(mappedToNothing, '');
-  const normalized = mapped.normalize('NFKC');
-  const codePoints = Array.from(normalized, (character) => character.codePointAt(0) ?? 0);
-  const refused = codePoints.length === 0 || prohibited.test(normalized) || codePoints.some(isUnassigned);
-  return refused || mixesDirections(codePoints) ? password : normalized;
+  // Postgres checks the text before it is normalised, RFC 4013 afterwards.
+  const codePoints = Array.from(mapped, (character) => character.codePointAt(0) ?? 0);
+  const refused = codePoints.length === 0 || prohibited.test(mapped) || codePoints.some(isUnassigned);
+  return refused || mixesDirections(codePoints) ? password : mapped.normalize('NFKC');
 }
 
-/** RFC 3454, section 6: text with right-to-left letters has no left-to-right ones, and begins and ends with the former. */
+/**
+ * RFC 3454, section 6: text with right-to-left letters has no left-to-right ones, and begins and ends with the
+ * former.
+ */
 function mixesDirections(codePoints: readonly number[]): boolean {
   if (!codePoints.some(isRightToLeft)) return false;
   return (

@@ -27,7 +27,10 @@ export function createScramClient(credential: ScramCredential): ScramClient {
   return createScramClientWithNonce(credential, encodeBase64(randomBytes(nonceBytes)));
 }
 
-/** With a chosen nonce and user name, for published test vectors only. Postgres ignores the name, and libpq sends none. */
+/**
+ * With a chosen nonce and user name, for published test vectors only. Postgres ignores the name, and libpq sends
+ * none.
+ */
 export function createScramClientWithNonce(credential: ScramCredential, clientNonce: string, user = ''): ScramClient {
   const clientFirstBare = `n=${user},r=${clientNonce}`;
   let expectedSignature: Uint8Array | undefined;

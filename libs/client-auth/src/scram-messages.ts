@@ -1,5 +1,5 @@
-// The four messages of SCRAM (RFC 5802, section 7), read as Postgres reads them: by order, every attribute in its place.
-// Texts are "byte strings" (latin1), so that signing them again signs exactly what was received.
+// The four messages of SCRAM (RFC 5802, section 7), read as Postgres reads them: by order, every attribute in its
+// place. Texts are "byte strings" (latin1), so that signing them again signs exactly what was received.
 
 import { decodeBase64, keyBytes } from './scram-crypto.js';
 

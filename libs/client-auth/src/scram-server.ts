@@ -1,6 +1,6 @@
-// The server's side of SCRAM-SHA-256 as Postgres does it (RFC 5802, RFC 7677; src/backend/libpq/auth-scram.c), without channel
-// binding: TLS ends at the gateway. It keeps the client's ClientKey, with which the gateway logs in at the compute;
-// the password itself never gets here.
+// The server's side of SCRAM-SHA-256 as Postgres does it (RFC 5802, RFC 7677; src/backend/libpq/auth-scram.c),
+// without channel binding: TLS ends at the gateway. It keeps the client's ClientKey, with which the gateway logs in
+// at the compute; the password itself never gets here.
 
 import { randomBytes } from 'node:crypto';
 import { encodeBase64, equalBytes, hmac, sha256, xor } from './scram-crypto.js';

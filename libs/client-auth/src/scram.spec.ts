@@ -279,11 +279,7 @@ describe('createScramServer is for one exchange', () => {
 describe('createScramClient on a hostile server', () => {
   const corpus: readonly (readonly [name: string, message: string, expected: string])[] = [
     ['an honest one', 'r=abcSERVER,s=QUJD,i=1', 'final'],
-    [
-      '600,000 iterations are too slow for a test, one more are refused',
-      'r=abcSERVER,s=QUJD,i=600001',
-      'too many SCRAM iterations',
-    ],
+    ['one iteration more than a client computes', 'r=abcSERVER,s=QUJD,i=600001', 'too many SCRAM iterations'],
     ['2^31 iterations', 'r=abcSERVER,s=QUJD,i=2147483648', 'too many SCRAM iterations'],
     ['no iterations', 'r=abcSERVER,s=QUJD,i=0', 'malformed SCRAM message'],
     ['negative iterations', 'r=abcSERVER,s=QUJD,i=-1', 'malformed SCRAM message'],

@@ -1,6 +1,7 @@
 // The startup parameter `options` is a command line: Postgres splits it into words (pg_split_opts in
-// src/backend/utils/init/postinit.c) and reads those with getopt (process_postgres_switches in src/backend/tcop/postgres.c).
-// The same is done here, so that what pgwake takes for an endpoint can never be part of what Postgres reads.
+// src/backend/utils/init/postinit.c) and reads those with getopt (process_postgres_switches in
+// src/backend/tcop/postgres.c). The same is done here, so that what pgwake takes for an endpoint can never be part of
+// what Postgres reads.
 
 interface Word {
   /** Where it stands in the text, its escapes included. */
@@ -13,7 +14,10 @@ interface Word {
 export interface EndpointOptions {
   /** What stands behind each `endpoint=`, in order; any text. */
   readonly named: readonly string[];
-  /** The options without those words and the space before them (behind it for the first word), else byte for byte as sent. */
+  /**
+   * The options without those words and the space before them (behind it for the first word), else byte for byte as
+   * sent.
+   */
   readonly rest: string;
 }
 

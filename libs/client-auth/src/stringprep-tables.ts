@@ -1,5 +1,6 @@
-// Three tables of RFC 3454, fixed for ever at Unicode 3.2, which JavaScript's regular expressions cannot name. Written as
-// pairs of base-36 numbers: how many code points lie between the end of the last range and this one, and how many it holds.
+// Three tables of RFC 3454, fixed for ever at Unicode 3.2, which JavaScript's regular expressions cannot name.
+// Written as pairs of base-36 numbers: how many code points lie between the end of the last range and this one, and
+// how many it holds.
 
 const unassignedTable = `
   f5 1 i s 2m 2 1r h 28 g g 4 2 4 1 3 1 5 7 1 1 1 k 1 18 1 13 9 3r 1 1z 1 12 2 2 6 g x 12 2 7 1 13 1 2 6 h 1 n 1 a

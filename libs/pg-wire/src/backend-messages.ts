@@ -137,8 +137,8 @@ export function parseReadyForQuery(body: Uint8Array): Decoded<TransactionStatus>
 }
 
 /**
- * Tells a client that asked for a newer 3.x, or for `_pq_.` options, what it gets instead. On the wire stands the whole version
- * number, as Postgres sends it and libpq expects it, not the minor alone as the manual says.
+ * Tells a client that asked for a newer 3.x, or for `_pq_.` options, what it gets instead. On the wire stands the
+ * whole version number, as Postgres sends it and libpq expects it, not the minor alone as the manual says.
  */
 export function encodeNegotiateProtocolVersion(minor: number, unsupportedOptions: readonly string[]): Uint8Array {
   return encodeMessage(

@@ -33,7 +33,10 @@ export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
   return joined;
 }
 
-/** The Int32 at `at` as an unsigned number; a negative length thus shows up as a huge one. The caller checks the bounds. */
+/**
+ * The Int32 at `at` as an unsigned number; a negative length thus shows up as a huge one. The caller checks the
+ * bounds.
+ */
 export function readUint32(bytes: Uint8Array, at: number): number {
   const high = ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16);
   return (high | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)) >>> 0;

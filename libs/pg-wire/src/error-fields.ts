@@ -1,4 +1,5 @@
-// ErrorResponse and NoticeResponse, which share one body: https://www.postgresql.org/docs/current/protocol-error-fields.html
+// ErrorResponse and NoticeResponse, which share one body:
+// https://www.postgresql.org/docs/current/protocol-error-fields.html
 
 import { BodyCursor, cString, decodeUtf8Leniently, encodeUtf8 } from './bytes.js';
 import { encodeMessage } from './encode-message.js';

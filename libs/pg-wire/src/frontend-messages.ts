@@ -1,4 +1,5 @@
-// What a client says during a login and for a simple query: each message is written and, where pgwake is the server, read here.
+// What a client says during a login and for a simple query: each message is written and, where pgwake is the server,
+// read here.
 
 import { BodyCursor, cString, decodeUtf8, int32 } from './bytes.js';
 import { encodeMessage } from './encode-message.js';

@@ -1,5 +1,5 @@
-// Cuts a byte stream into messages. It limits what one message may announce, not what is pushed: read until `next` gives
-// nothing before pushing more, and the reader never holds more than one message and one chunk.
+// Cuts a byte stream into messages. It limits what one message may announce, not what is pushed: read until `next`
+// gives nothing before pushing more, and the reader never holds more than one message and one chunk.
 
 import { readUint32 } from './bytes.js';
 import { type Violation, violation } from './parsed.js';

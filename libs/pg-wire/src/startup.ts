@@ -90,8 +90,8 @@ function parseStartup(major: number, minor: number, body: Uint8Array): Decoded<S
 }
 
 /**
- * A StartupMessage of protocol 3.`minor`. Throws RangeError for what Postgres would refuse to read: NUL in a name or value,
- * an empty name, more than 10,004 bytes.
+ * A StartupMessage of protocol 3.`minor`. Throws RangeError for what Postgres would refuse to read: NUL in a name or
+ * value, an empty name, more than 10,004 bytes.
  */
 export function encodeStartupMessage(parameters: StartupParameters, minor = 0): Uint8Array {
   if (parameters.some(([name]) => name === '')) throw new RangeError('a startup parameter needs a name');
