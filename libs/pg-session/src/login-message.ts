@@ -14,14 +14,14 @@ const headerBytes = 5;
 
 /** One message of a client that logs in. Anything but an answer to our authentication request breaks the protocol. */
 export function parseLoginMessage(bytes: Uint8Array): Parsed<WireMessage> {
+  if (bytes[0] !== undefined && bytes[0] !== frontendTag.password) {
+    return { kind: 'violation', what: 'expected an answer to the authentication request', sqlState: '08P01' };
+  }
   const reader = createMessageReader({ maxBodyBytes });
   reader.push(bytes);
   const message = reader.next();
   if (message === undefined) return { kind: 'incomplete' };
   if (message.kind === 'violation') return message;
-  if (message.tag !== frontendTag.password) {
-    return { kind: 'violation', what: 'expected an answer to the authentication request', sqlState: '08P01' };
-  }
   return { kind: 'value', value: message, consumed: headerBytes + message.body.length };
 }
 

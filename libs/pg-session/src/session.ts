@@ -8,7 +8,8 @@ import { type ComputeConnection, createPgDial, sendCancel } from '@pgwake/pg-dia
 import { encodeErrorResponse } from '@pgwake/pg-wire';
 import type { Relay, RelayEnding } from '@pgwake/relay';
 import { type AccessPort, type Admitted, type AuthenticationPolicy, authenticate } from './authenticate.js';
-import { type BackendKey, CancelKeys } from './cancel-keys.js';
+import type { CancelKeys } from './cancel-keys.js';
+import { type BackendKey } from './cancel-keys.js';
 import type { ClientTransport, Peer } from './client-transport.js';
 import { closeDuplex } from './close-duplex.js';
 import { handOver } from './hand-over.js';

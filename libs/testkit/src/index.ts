@@ -9,3 +9,4 @@ export {
 export * as steps from './scripted-steps.js';
 export { waitFor } from './wait-for.js';
 export { startTestPostgres, type TestPostgres, type TestPostgresOptions, type TestRole } from './postgres.js';
+export { type AppName, type EndpointView, System, type SystemOptions, type TestEndpoint } from './system.js';

@@ -1,8 +1,7 @@
 // A certificate for this machine: a small authority of its own signs a certificate for `localhost` and `*.localhost`.
 // Who wants to verify it trusts `ca.crt`. The authority's key is used once and never written down.
 
-import { webcrypto } from 'node:crypto';
-import { X509Certificate } from 'node:crypto';
+import { X509Certificate, webcrypto } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import 'reflect-metadata';
@@ -47,9 +46,14 @@ function isGood({ caFile, certFile, keyFile }: CertificateFiles): boolean {
 }
 
 async function makeCertificate(): Promise<{ ca: string; cert: string; key: string }> {
-  x509.cryptoProvider.set(webcrypto as unknown as Crypto);
-  const authorityKeys = (await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as CryptoKeyPair;
-  const serverKeys = (await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as CryptoKeyPair;
+  const authorityKeys = (await webcrypto.subtle.generateKey(algorithm, true, [
+    'sign',
+    'verify',
+  ])) as webcrypto.CryptoKeyPair;
+  const serverKeys = (await webcrypto.subtle.generateKey(algorithm, true, [
+    'sign',
+    'verify',
+  ])) as webcrypto.CryptoKeyPair;
   const validity = { notBefore: new Date(Date.now() - dayMs), notAfter: new Date(Date.now() + lifeMs) };
 
   const authority = await x509.X509CertificateGenerator.createSelfSigned({

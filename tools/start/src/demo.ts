@@ -2,8 +2,7 @@
 // that each start can print it again.
 
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { StartupError } from '@pgwake/nest-kit';
 import { progress } from './console.ts';
 
@@ -11,19 +10,28 @@ export const demo = { endpoint: 'demo', role: 'demo', database: 'demo' } as cons
 
 /** Gives the password. `adminUrl` as in `http://127.0.0.1:4451`. */
 export async function ensureDemo(adminUrl: string, passwordFile: string): Promise<string> {
-  const known = existsSync(passwordFile);
   const exists = (await call(adminUrl, 'GET', `/endpoints/${demo.endpoint}`)).status === 200;
-  if (exists && known) return readFileSync(passwordFile, 'utf8').trim();
+  const kept = readIfThere(passwordFile);
+  if (exists && kept !== undefined) return kept;
 
-  const password = known ? readFileSync(passwordFile, 'utf8').trim() : randomBytes(12).toString('hex');
-  mkdirSync(dirname(passwordFile), { recursive: true });
+  const password = kept ?? randomBytes(12).toString('hex');
   writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
-  if (!exists) {
+  if (exists) {
+    await expectOk(adminUrl, 'PUT', `/endpoints/${demo.endpoint}/roles/${demo.role}`, { password });
+  } else {
     progress('Creating the endpoint "demo" ...');
-    await expectOk(adminUrl, 'POST', '/endpoints', { id: demo.endpoint, database: demo.database });
+    await expectOk(adminUrl, 'POST', '/endpoints', {
+      id: demo.endpoint,
+      database: demo.database,
+      role: demo.role,
+      password,
+    });
   }
-  await expectOk(adminUrl, 'PUT', `/endpoints/${demo.endpoint}/roles/${demo.role}`, { password });
   return password;
+}
+
+function readIfThere(file: string): string | undefined {
+  return existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined;
 }
 
 async function expectOk(adminUrl: string, method: string, path: string, body: object): Promise<void> {

@@ -1,0 +1,186 @@
+// The built apps as processes, with real drivers in front and real computes behind.
+
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { System, waitFor } from '@pgwake/testkit';
+import postgres from 'postgres';
+import { connect, isAlive, postmasterOf, query } from './clients.js';
+
+const run = promisify(execFile);
+let system: System;
+
+beforeAll(async () => {
+  system = await System.start();
+}, 120_000);
+afterAll(() => system?.stop(), 60_000);
+
+describe('a sleeping endpoint', () => {
+  it('wakes for node-postgres and answers', async () => {
+    const endpoint = await system.createEndpoint('wakes-for-pg');
+    expect(await system.show('wakes-for-pg')).toMatchObject({ state: 'suspended', generation: 0 });
+    expect(await query(system, endpoint, 'select 1 as one')).toEqual([{ one: 1 }]);
+    expect(await system.show('wakes-for-pg')).toMatchObject({ state: 'running', generation: 1 });
+  });
+
+  it('wakes for postgres.js and answers', async () => {
+    const endpoint = await system.createEndpoint('wakes-for-postgres-js');
+    const { user, options, ...config } = system.connectionConfig(endpoint);
+    const sql = postgres({ ...config, username: user, connection: { options } as never, max: 2 });
+    expect(await sql`select ${42}::int as answer`).toEqual([{ answer: 42 }]);
+    await sql.end();
+  });
+
+  it('starts exactly once for 100 clients at once, and fails none of them', async () => {
+    const endpoint = await system.createEndpoint('crowd');
+    const answers = await Promise.all(
+      Array.from({ length: 100 }, (_, n) => query<{ n: number }>(system, endpoint, `select ${n} as n`)),
+    );
+    expect(answers.map(([row]) => row?.n)).toEqual(Array.from({ length: 100 }, (_, n) => n));
+    expect(await system.show('crowd')).toMatchObject({ generation: 1 });
+    expect(await system.admin('GET', '/endpoints/crowd/wakes')).toHaveLength(1);
+  }, 60_000);
+
+  it('starts for nobody with a wrong password, an unknown role, or a cancel request', async () => {
+    const endpoint = await system.createEndpoint('guarded');
+    await expect(connect(system, endpoint, { password: 'wrong' })).rejects.toMatchObject({ code: '28P01' });
+    await expect(connect(system, endpoint, { user: 'nobody' })).rejects.toMatchObject({ code: '28P01' });
+    await expect(connect(system, endpoint, { options: 'endpoint=unknown' })).rejects.toMatchObject({ code: '28P01' });
+    await expect(connect(system, endpoint, { user: 'pgwake' })).rejects.toMatchObject({ code: '28P01' });
+    expect(await system.show('guarded')).toMatchObject({ state: 'suspended', generation: 0 });
+  });
+});
+
+describe('an idle compute', () => {
+  it('goes to sleep although a client holds a connection, and the next client wakes it', async () => {
+    const endpoint = await system.createEndpoint('sleepy', { idleSuspendAfterMs: 1_500 });
+    const holder = await connect(system, endpoint);
+    const told = new Promise<unknown>((resolve) => holder.once('error', resolve));
+    const pid = await postmasterOf(system, endpoint);
+    expect(isAlive(pid)).toBe(true);
+    await waitFor(() => !isAlive(pid), 20_000);
+    expect(await told).toMatchObject({ code: '57P01' });
+    await waitFor(async () => (await system.show('sleepy')).state === 'suspended', 5_000);
+    expect(await query(system, endpoint, 'select 1 as one')).toEqual([{ one: 1 }]);
+    expect(await system.show('sleepy')).toMatchObject({ generation: 2 });
+  }, 40_000);
+});
+
+describe('a compute that is killed', () => {
+  it('is started anew for the next client, whose cached address is wrong', async () => {
+    const endpoint = await system.createEndpoint('killed');
+    const pid = await postmasterOf(system, endpoint);
+    process.kill(pid, 'SIGKILL');
+    await waitFor(() => !isAlive(pid), 5_000);
+    expect(await query(system, endpoint, 'select 1 as one')).toEqual([{ one: 1 }]);
+    expect(await system.show('killed')).toMatchObject({ generation: 2 });
+    expect(system.logOf('tcp-proxy')).toContain('evicted generation 1');
+  }, 30_000);
+});
+
+describe('roles', () => {
+  it('may be changed in SQL while the compute runs: the next login knows, and so does the one after the next sleep', async () => {
+    const endpoint = await system.createEndpoint('roles');
+    await query(system, endpoint, `create role "Second" login password 'first'`);
+    await query(system, { ...endpoint, role: 'Second', password: 'first' }, 'select 1');
+    await query(system, endpoint, `alter role "Second" password 'second'`);
+    const second = { ...endpoint, role: 'Second', password: 'second' };
+    await query(system, second, 'select 1');
+    await expect(connect(system, { ...second, password: 'first' })).rejects.toMatchObject({ code: '28P01' });
+    await system.admin('POST', '/endpoints/roles/suspend');
+    expect(await query(system, second, 'select current_user::text as who')).toEqual([{ who: 'Second' }]);
+  });
+
+  it('set through the admin API while the compute sleeps work at once and reach the compute', async () => {
+    const endpoint = await system.createEndpoint('admin-roles');
+    await system.admin('PUT', '/endpoints/admin-roles/roles/late', { password: 'set while asleep' });
+    expect(await system.show('admin-roles')).toMatchObject({ state: 'suspended' });
+    const late = { ...endpoint, role: 'late', password: 'set while asleep' };
+    const [row] = await query(
+      system,
+      late,
+      'select current_user::text as who, rolsuper from pg_roles where rolname = current_user',
+    );
+    expect(row).toEqual({ who: 'late', rolsuper: false });
+  });
+});
+
+describe('kill -9', () => {
+  it('of wake-service loses no compute: the next instance adopts it, and sessions go on', async () => {
+    const endpoint = await system.createEndpoint('adopted');
+    const session = await connect(system, endpoint);
+    const pid = await postmasterOf(system, endpoint);
+    await system.endApp('wake-service', 'SIGKILL');
+    expect((await session.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
+    await system.startApp('wake-service');
+    expect(await system.show('adopted')).toMatchObject({ state: 'running', generation: 1 });
+    expect(await postmasterOf(system, endpoint)).toBe(pid);
+    expect((await session.query('select 2 as two')).rows).toEqual([{ two: 2 }]);
+    await session.end();
+  }, 60_000);
+
+  it('of wake-service in the middle of a wake ends with one compute, and the client is served', async () => {
+    const endpoint = await system.createEndpoint('interrupted');
+    const waiting = query(system, endpoint, 'select 1 as one');
+    await waitFor(async () => (await system.show('interrupted')).state !== 'suspended', 5_000);
+    await system.endApp('wake-service', 'SIGKILL');
+    await system.startApp('wake-service');
+    expect(await waiting).toEqual([{ one: 1 }]);
+    expect(await query(system, endpoint, 'select 2 as two')).toEqual([{ two: 2 }]);
+  }, 60_000);
+});
+
+describe('SIGTERM', () => {
+  it('lets a transaction finish and then ends the session with 57P01', async () => {
+    const endpoint = await system.createEndpoint('drained');
+    const client = await connect(system, endpoint);
+    await client.query('begin');
+    const ended = system.endApp('tcp-proxy', 'SIGTERM');
+    await expect(waitFor(async () => !(await connects(endpoint)), 5_000)).resolves.toBeUndefined();
+    const told = new Promise<unknown>((resolve) => client.once('error', resolve));
+    expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
+    await client.query('commit');
+    expect(await told).toMatchObject({ code: '57P01' });
+    await ended;
+    await system.startApp('tcp-proxy');
+  }, 40_000);
+
+  async function connects(endpoint: Parameters<typeof connect>[1]): Promise<boolean> {
+    try {
+      await (await connect(system, endpoint)).end();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+});
+
+describe('psql', () => {
+  it('connects over TLS where the gateway has a certificate, and cancels its own query', async () => {
+    if ((await run('psql', ['--version']).catch(() => undefined)) === undefined) {
+      process.stderr.write('skipped: psql not found\n');
+      return;
+    }
+    const endpoint = await system.createEndpoint('psql');
+    const { host, port, user, password, database, options } = system.connectionConfig(endpoint);
+    const conninfo = `host=${host} port=${port} user=${user} dbname=${database} options=${options}`;
+    const env = { ...process.env, PGPASSWORD: password };
+    const { stdout } = await run('psql', [conninfo, '-Atc', 'select 40 + 2'], { env });
+    expect(stdout).toBe('42\n');
+
+    const child = run('psql', [conninfo, '-c', 'select pg_sleep(60)'], { env });
+    const failed = expect(child).rejects.toMatchObject({
+      stderr: expect.stringContaining('canceling statement') as unknown,
+    });
+    await waitFor(async () => {
+      const [row] = await query<{ n: number }>(
+        system,
+        endpoint,
+        "select count(*)::int n from pg_stat_activity where query = 'select pg_sleep(60)'",
+      );
+      return row?.n === 1;
+    }, 5_000);
+    child.child.kill('SIGINT');
+    await failed;
+  }, 30_000);
+});

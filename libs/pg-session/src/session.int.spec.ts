@@ -1,0 +1,462 @@
+// Sessions on real sockets, with real drivers in front and a real Postgres behind. Only wake-service is played.
+
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Socket} from 'node:net';
+import { type AddressInfo, type Server, connect, createServer } from 'node:net';
+import { randomUUID } from 'node:crypto';
+import { deriveVerifier, makeMockVerifier, formatVerifier } from '@pgwake/client-auth';
+import { type Clock, createConnector } from '@pgwake/connect-core';
+import type { Generation, SessionId } from '@pgwake/ids';
+import { createMemoryNodeCache } from '@pgwake/node-cache';
+import {
+  concatBytes,
+  encodeCancelRequest,
+  encodeSaslInitialResponse,
+  encodeSslRequest,
+  encodeStartupMessage,
+  encodeTerminate,
+  parseErrorFields,
+} from '@pgwake/pg-wire';
+import { type LeakCheck, type TestPostgres, startLeakCheck, startTestPostgres, waitFor } from '@pgwake/testkit';
+import type { WakeOutcome } from '@pgwake/wake-api';
+import pg from 'pg';
+import {
+  CancelKeys,
+  type Session,
+  type SessionDeps,
+  type SessionFacts,
+  type SessionOutcome,
+  SocketDuplex,
+  startSession,
+} from './index.js';
+
+const clusterName = 'pgwake/demo/1';
+const password = 'correct horse';
+
+let postgres: TestPostgres;
+let verifier: string;
+let leaks: LeakCheck;
+const gateways: Gateway[] = [];
+
+beforeAll(async () => {
+  verifier = await deriveVerifier(password);
+  postgres = await startTestPostgres({
+    settings: { cluster_name: clusterName },
+    roles: [{ name: 'app', password: verifier }],
+  });
+});
+afterAll(() => postgres?.stop());
+beforeEach(() => {
+  leaks = startLeakCheck();
+});
+afterEach(async () => {
+  await Promise.all(gateways.splice(0).map((gateway) => gateway.close()));
+  await leaks.expectNothingLeft();
+});
+
+interface Gateway {
+  readonly port: number;
+  readonly sessions: Session[];
+  readonly outcomes: { facts: SessionFacts; outcome: SessionOutcome }[];
+  readonly wakes: { signal: AbortSignal }[];
+  readonly cancelKeys: CancelKeys;
+  /** Lets the wakes that wait go on. */
+  wakeUp(): void;
+  close(): Promise<void>;
+}
+
+const clock: Clock = {
+  now: () => performance.now(),
+  sleep: (delay, signal) =>
+    new Promise((resolve, reject) => {
+      const timer = setTimeout(resolve, delay);
+      signal.addEventListener('abort', () => {
+        clearTimeout(timer);
+        reject(signal.reason as Error);
+      });
+    }),
+  timeout: (delay, parent) => {
+    const controller = new AbortController();
+    const timer = setTimeout(() => controller.abort(new Error('time')), delay);
+    return { signal: AbortSignal.any([controller.signal, parent]), release: () => clearTimeout(timer) };
+  },
+};
+
+async function startGateway(options: { asleep?: boolean } & Partial<SessionDeps> = {}): Promise<Gateway> {
+  const { asleep = false, ...overrides } = options;
+  let wakeUp = () => {};
+  const awake = asleep ? new Promise<void>((resolve) => (wakeUp = resolve)) : Promise.resolve();
+  const wakes: Gateway['wakes'] = [];
+  const outcomes: Gateway['outcomes'] = [];
+  const cancelKeys = new CancelKeys();
+  const mock = formatVerifier(makeMockVerifier(new Uint8Array(32), 'x', 'y'));
+  const deps: SessionDeps = {
+    access: {
+      getEndpointAccess: async ({ endpoint, role }) => ({
+        verifier: endpoint === 'demo' && role === 'app' ? verifier : mock,
+        disabled: false,
+      }),
+    },
+    connector: createConnector({
+      cache: createMemoryNodeCache({ maxEntries: 10, maxAgeMs: 60_000, clock }),
+      wake: {
+        async wake({ endpoint }, signal): Promise<WakeOutcome> {
+          wakes.push({ signal });
+          await Promise.race([awake, new Promise((_, reject) => signal.addEventListener('abort', reject))]);
+          return {
+            ok: true,
+            node: {
+              endpoint,
+              generation: 1 as Generation,
+              address: { kind: 'tcp', host: postgres.host, port: postgres.port },
+              identity: { kind: 'clusterName', value: clusterName },
+              issuedAtMs: Date.now(),
+              startKind: 'started',
+            },
+          };
+        },
+      },
+      clock,
+      random: Math.random,
+    }),
+    cancelKeys,
+    authentication: { domains: ['localhost'], requireTls: 'never', passwordForm: 'loopback' },
+    loginTimeoutMs: 5_000,
+    observer: { connected: () => undefined, ended: (facts, outcome) => void outcomes.push({ facts, outcome }) },
+    ...overrides,
+  };
+  const sessions: Session[] = [];
+  const server: Server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
+    const peer = { address: '127.0.0.1', loopback: true };
+    const transport = { duplex: new SocketDuplex(socket), peer, encryption: { kind: 'unavailable' } } as const;
+    sessions.push(startSession(transport, randomUUID() as string as SessionId, deps));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const gateway = {
+    port: (server.address() as AddressInfo).port,
+    sessions,
+    outcomes,
+    wakes,
+    cancelKeys,
+    wakeUp: () => wakeUp(),
+    async close() {
+      server.close();
+      for (const session of sessions) session.end();
+      await Promise.all(sessions.map((session) => session.ended));
+    },
+  };
+  gateways.push(gateway);
+  return gateway;
+}
+
+function clientOf(gateway: Gateway, overrides: pg.ClientConfig = {}): pg.Client {
+  const client = new pg.Client({
+    host: '127.0.0.1',
+    port: gateway.port,
+    user: 'app',
+    database: 'app',
+    password,
+    options: 'endpoint=demo',
+    ...overrides,
+  });
+  client.on('error', () => undefined);
+  return client;
+}
+
+/** A client that speaks bytes, and keeps what it hears. */
+class RawClient {
+  readonly socket: Socket;
+  heard = Buffer.alloc(0);
+  ended = false;
+
+  constructor(gateway: Gateway) {
+    this.socket = connect({ port: gateway.port, host: '127.0.0.1' });
+    this.socket.on('data', (chunk) => (this.heard = Buffer.concat([this.heard, chunk])));
+    this.socket.on('end', () => (this.ended = true));
+    this.socket.on('error', () => undefined);
+  }
+
+  say(...parts: Uint8Array[]): this {
+    this.socket.write(concatBytes(...parts));
+    return this;
+  }
+
+  async untilEnd(): Promise<Buffer> {
+    await waitFor(() => this.ended, 6_000);
+    return this.heard;
+  }
+}
+
+const startup = (user = 'app', options = 'endpoint=demo') =>
+  encodeStartupMessage([
+    ['user', user],
+    ['database', 'app'],
+    ['options', options],
+  ]);
+
+function errorIn(bytes: Buffer): { code: string; message: string } {
+  const at = bytes.indexOf('E'.charCodeAt(0));
+  const fields = parseErrorFields(bytes.subarray(at + 5, at + 1 + bytes.readUInt32BE(at + 1)));
+  if (fields.kind === 'violation') throw new Error(fields.what);
+  return { code: fields.value.code, message: fields.value.message };
+}
+
+describe('a client of a sleeping endpoint', () => {
+  it('is authenticated before anything wakes, waits, and then works with the compute', async () => {
+    const gateway = await startGateway({ asleep: true });
+    const client = clientOf(gateway);
+    const connected = client.connect();
+    await waitFor(() => gateway.wakes.length === 1, 3_000);
+    gateway.wakeUp();
+    await connected;
+    const { rows } = await client.query('select current_user as who, current_database() as db');
+    expect(rows).toEqual([{ who: 'app', db: 'app' }]);
+    await client.end();
+    await gateway.sessions[0]?.ended;
+    expect(gateway.outcomes[0]?.outcome).toMatchObject({
+      kind: 'relayed',
+      ending: { endedBy: 'client', atEnd: 'idle' },
+    });
+    expect(gateway.cancelKeys.size).toBe(0);
+  });
+
+  it('frees its wait at once when it leaves', async () => {
+    const gateway = await startGateway({ asleep: true });
+    const client = clientOf(gateway);
+    client.connect().catch(() => undefined);
+    await waitFor(() => gateway.wakes.length === 1, 3_000);
+    (client as unknown as { connection: { stream: Socket } }).connection.stream.destroy();
+    await gateway.sessions[0]?.ended;
+    expect(gateway.wakes[0]?.signal.aborted).toBe(true);
+    expect(gateway.outcomes[0]?.outcome).toMatchObject({ kind: 'refused', error: { code: 'CLIENT_GONE' } });
+  });
+
+  it('may say goodbye while it waits', async () => {
+    const gateway = await startGateway({ asleep: true });
+    const client = clientOf(gateway);
+    client.connect().catch(() => undefined);
+    await waitFor(() => gateway.wakes.length === 1, 3_000);
+    (client as unknown as { connection: { stream: Socket } }).connection.stream.write(encodeTerminate());
+    await waitFor(() => gateway.wakes[0]?.signal.aborted === true, 3_000);
+    await client.end().catch(() => undefined);
+  });
+
+  it('loses nothing of what it sends before it is connected', async () => {
+    const gateway = await startGateway({ asleep: true });
+    const client = clientOf(gateway);
+    const connected = client.connect();
+    await waitFor(() => gateway.wakes.length === 1, 3_000);
+    const { stream } = (client as unknown as { connection: { stream: Socket } }).connection;
+    const heard = new Promise<string>((resolve) => {
+      let text = '';
+      stream.on('data', (chunk: Buffer) => {
+        text += chunk.toString('latin1');
+        if (text.includes('early bird')) resolve(text);
+      });
+    });
+    const sql = Buffer.from("select 'early bird'\0");
+    const header = Buffer.alloc(5);
+    header.write('Q');
+    header.writeUInt32BE(sql.length + 4, 1);
+    stream.write(Buffer.concat([header, sql]));
+    gateway.wakeUp();
+    await connected;
+    expect(await heard).toContain('early bird');
+    stream.destroy();
+  });
+});
+
+describe('a login', () => {
+  it.each([
+    ['wrong password', { password: 'wrong' }],
+    ['unknown role', { user: 'nobody' }],
+    ['unknown endpoint', { options: 'endpoint=other' }],
+  ])('with %s fails as a wrong password does and wakes nothing', async (_what, overrides: pg.ClientConfig) => {
+    const gateway = await startGateway();
+    const user = overrides.user ?? 'app';
+    await expect(clientOf(gateway, overrides).connect()).rejects.toMatchObject({
+      code: '28P01',
+      severity: 'FATAL',
+      message: `password authentication failed for user "${user}"`,
+    });
+    expect(gateway.wakes).toHaveLength(0);
+  });
+
+  it('gives the startup parameters to the compute', async () => {
+    const gateway = await startGateway();
+    const client = clientOf(gateway, {
+      application_name: 'the app',
+      options: String.raw`-c search_path=a,b endpoint=demo -c work_mem=3MB`,
+    });
+    await client.connect();
+    const { rows } = await client.query(
+      "select current_setting('application_name') a, current_setting('search_path') s, current_setting('work_mem') w",
+    );
+    expect(rows).toEqual([{ a: 'the app', s: 'a,b', w: '3MB' }]);
+    await client.end();
+  });
+
+  it('without an endpoint is told how to name one', async () => {
+    const gateway = await startGateway({
+      authentication: { domains: ['localhost'], requireTls: 'never', passwordForm: 'tls' },
+    });
+    await expect(clientOf(gateway, { options: '' }).connect()).rejects.toMatchObject({
+      code: '08004',
+      hint: expect.stringContaining('options=endpoint=<id>') as unknown,
+    });
+  });
+
+  it.each([';', '$'])('may name the endpoint in its password, separated by %s', async (separator) => {
+    const gateway = await startGateway();
+    const client = clientOf(gateway, { options: '', password: `endpoint=demo${separator}${password}` });
+    await client.connect();
+    expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
+    await client.end();
+  });
+
+  it('in the password form fails for a wrong password as any other login does', async () => {
+    const gateway = await startGateway();
+    const login = clientOf(gateway, { options: '', password: 'endpoint=demo;wrong' }).connect();
+    await expect(login).rejects.toMatchObject({ code: '28P01' });
+    expect(gateway.wakes).toHaveLength(0);
+  });
+
+  it('gets the words of the compute when the database does not exist', async () => {
+    const gateway = await startGateway();
+    await expect(clientOf(gateway, { database: 'nope' }).connect()).rejects.toMatchObject({
+      code: '3D000',
+      message: 'database "nope" does not exist',
+    });
+  });
+
+  it('without TLS is refused where TLS is required', async () => {
+    const gateway = await startGateway({
+      authentication: { domains: ['localhost'], requireTls: 'always', passwordForm: 'tls' },
+    });
+    await expect(clientOf(gateway).connect()).rejects.toMatchObject({ code: '28000' });
+  });
+
+  it('that takes too long is ended, however the bytes drip', async () => {
+    const gateway = await startGateway({ loginTimeoutMs: 150 });
+    const client = new RawClient(gateway);
+    const drip = setInterval(() => client.say(Uint8Array.of(0)), 20);
+    client.say(Uint8Array.of(0, 0, 0, 200));
+    expect(errorIn(await client.untilEnd()).message).toContain('not set up in time');
+    clearInterval(drip);
+    client.socket.destroy();
+  });
+});
+
+describe('hostile bytes', () => {
+  it.each([
+    ['a startup packet behind an SSL request', concatBytes(encodeSslRequest(), startup()), 'unencrypted data'],
+    ['HTTP', Buffer.from('GET / HTTP/1.1\r\nHost: x\r\n\r\n'), 'invalid length'],
+    ['a second startup packet during SCRAM', concatBytes(startup(), startup('evil')), 'expected an answer'],
+    ['a query instead of a proof', concatBytes(startup(), Buffer.from('Q\0\0\0\x0dselect 1\0')), 'expected an answer'],
+    [
+      'an unknown SASL mechanism',
+      concatBytes(startup(), encodeSaslInitialResponse({ mechanism: 'PLAIN', data: Buffer.from('x') })),
+      'unknown mechanism',
+    ],
+  ])('%s are answered with 08P01 and the end', async (_what, bytes, words) => {
+    const gateway = await startGateway();
+    const client = new RawClient(gateway).say(bytes);
+    const { code, message } = errorIn(await client.untilEnd());
+    expect(code).toBe('08P01');
+    expect(message).toContain(words);
+    expect(gateway.wakes).toHaveLength(0);
+    client.socket.destroy();
+  });
+
+  it('a port scan and an unknown cancel key get no answer and wake nothing', async () => {
+    const gateway = await startGateway();
+    new RawClient(gateway).socket.end();
+    const canceller = new RawClient(gateway).say(encodeCancelRequest(1, Uint8Array.of(1, 2, 3, 4)));
+    expect(await canceller.untilEnd()).toHaveLength(0);
+    canceller.socket.destroy();
+    expect(gateway.wakes).toHaveLength(0);
+  });
+});
+
+describe('a cancel request', () => {
+  it('ends the query of its own session and of no other', async () => {
+    const gateway = await startGateway();
+    const [one, other] = [clientOf(gateway), clientOf(gateway)];
+    await Promise.all([one.connect(), other.connect()]);
+    const { processID, secretKey } = one as unknown as { processID: number; secretKey: number };
+    const real = (await one.query<{ pid: number }>('select pg_backend_pid() as pid')).rows[0]?.pid;
+    expect(processID).toBe(real);
+
+    const sleeping = one.query('select pg_sleep(30)');
+    const bystander = other.query('select pg_sleep(0.5), 42 as answer');
+    const rejected = expect(sleeping).rejects.toMatchObject({ code: '57014' });
+    await waitFor(async () => (await activeSleepers()) === 2, 5_000);
+    const secret = Buffer.alloc(4);
+    secret.writeInt32BE(secretKey);
+    const canceller = new RawClient(gateway).say(encodeCancelRequest(processID, secret));
+    expect(await canceller.untilEnd()).toHaveLength(0);
+    canceller.socket.destroy();
+    await rejected;
+    expect((await bystander).rows[0]).toMatchObject({ answer: 42 });
+    await Promise.all([one.end(), other.end()]);
+  });
+});
+
+describe('draining', () => {
+  it('ends an idle session with 57P01 and lets a transaction finish', async () => {
+    const gateway = await startGateway();
+    const [idle, busy] = [clientOf(gateway), clientOf(gateway)];
+    await Promise.all([idle.connect(), busy.connect()]);
+    await busy.query('begin');
+    const told = new Promise<unknown>((resolve) => idle.once('error', resolve));
+    for (const session of gateway.sessions) session.drain();
+    expect(await told).toMatchObject({ code: '57P01' });
+    expect((await busy.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
+    const toldLater = new Promise<unknown>((resolve) => busy.once('error', resolve));
+    await busy.query('commit');
+    expect(await toldLater).toMatchObject({ code: '57P01' });
+    await Promise.all(gateway.sessions.map((session) => session.ended));
+  });
+
+  it('at its limit also ends who still waits for the compute', async () => {
+    const gateway = await startGateway({ asleep: true });
+    const connecting = clientOf(gateway).connect();
+    await waitFor(() => gateway.wakes.length === 1, 3_000);
+    const rejected = expect(connecting).rejects.toMatchObject({ code: '57P01' });
+    gateway.sessions[0]?.end();
+    await rejected;
+  });
+});
+
+describe('a compute that is lost', () => {
+  it('ends a session in a query with the words of Postgres or 08007', async () => {
+    const gateway = await startGateway();
+    const client = clientOf(gateway);
+    await client.connect();
+    const query = expect(client.query('select pg_sleep(30)')).rejects.toMatchObject({ code: '57P01' });
+    await waitFor(async () => (await activeSleepers()) === 1, 5_000);
+    await superuser(
+      "select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep(30)%' and usename = 'app'",
+    );
+    await query;
+    await gateway.sessions[0]?.ended;
+    expect(gateway.outcomes[0]?.outcome).toMatchObject({ kind: 'relayed', ending: { endedBy: 'compute' } });
+  });
+});
+
+async function superuser(sql: string): Promise<pg.QueryResult<Record<string, unknown>>> {
+  const client = new pg.Client(postgres.connectionConfig);
+  await client.connect();
+  try {
+    return await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}
+
+async function activeSleepers(): Promise<number> {
+  const { rows } = await superuser(
+    "select count(*)::int as n from pg_stat_activity where usename = 'app' and state = 'active' and query like '%pg_sleep%'",
+  );
+  return rows[0]?.['n'] as number;
+}

@@ -1,0 +1,173 @@
+// The built apps as real processes, with a data directory and ports of their own: what a person gets from `npm start`,
+// without the launcher. For end-to-end tests and benchmarks.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { waitFor } from './wait-for.js';
+
+export type AppName = 'wake-service' | 'tcp-proxy';
+
+export interface SystemOptions {
+  /** Further settings for both apps. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export interface TestEndpoint {
+  readonly endpoint: string;
+  readonly role: string;
+  readonly password: string;
+  readonly database: string;
+}
+
+export interface EndpointView {
+  readonly id: string;
+  readonly state: string;
+  readonly generation: number;
+}
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+const readyLimitMs = 60_000;
+const stopLimitMs = 30_000;
+
+export class System {
+  readonly dataDir = mkdtempSync(join(tmpdir(), 'pgwake-system-'));
+  readonly #apps = new Map<AppName, ChildProcess>();
+
+  private constructor(
+    private readonly env: Readonly<Record<string, string>>,
+    readonly tcpPort: number,
+    private readonly adminPort: number,
+    private readonly opsPorts: Readonly<Record<AppName, number>>,
+  ) {}
+
+  /** Resolves once both apps are ready. */
+  static async start(options: SystemOptions = {}): Promise<System> {
+    const ports = await findFreePorts();
+    const env = {
+      PGWAKE_TCP_PORT: String(ports.tcp),
+      PGWAKE_TCP_OPS_PORT: String(ports.tcpOps),
+      PGWAKE_WAKE_ADDRESS: `127.0.0.1:${ports.grpc}`,
+      PGWAKE_WAKE_GRPC_PORT: String(ports.grpc),
+      PGWAKE_WAKE_ADMIN_PORT: String(ports.admin),
+      PGWAKE_WAKE_OPS_PORT: String(ports.wakeOps),
+      PGWAKE_ON_SHUTDOWN: 'suspend',
+      ...options.env,
+    };
+    const system = new System(env, ports.tcp, ports.admin, {
+      'tcp-proxy': ports.tcpOps,
+      'wake-service': ports.wakeOps,
+    });
+    try {
+      await system.startApp('wake-service');
+      await system.startApp('tcp-proxy');
+    } catch (error) {
+      await system.stop();
+      throw error;
+    }
+    return system;
+  }
+
+  async startApp(name: AppName): Promise<void> {
+    const log = openSync(this.logFile(name), 'a');
+    const child = spawn(process.execPath, [join(root, 'apps', name, 'dist/main.js')], {
+      env: { ...process.env, NODE_OPTIONS: '', PGWAKE_DATA_DIR: this.dataDir, ...this.env },
+      stdio: ['ignore', log, log],
+    });
+    closeSync(log);
+    this.#apps.set(name, child);
+    await waitFor(async () => {
+      if (child.exitCode !== null || child.signalCode !== null) {
+        throw new Error(`${name} ended at its start: ${this.logOf(name).slice(-2_000)}`);
+      }
+      return isReady(this.opsPorts[name]);
+    }, readyLimitMs);
+  }
+
+  /** Sends the signal and waits until the process has ended. */
+  async endApp(name: AppName, signal: NodeJS.Signals): Promise<void> {
+    const child = this.#apps.get(name);
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, 'exit');
+    child.kill(signal);
+    const force = setTimeout(() => child.kill('SIGKILL'), stopLimitMs);
+    await exited;
+    clearTimeout(force);
+  }
+
+  logFile(name: AppName): string {
+    return join(this.dataDir, `${name}.log`);
+  }
+
+  logOf(name: AppName): string {
+    return readFileSync(this.logFile(name), 'utf8');
+  }
+
+  async createEndpoint(endpoint: string, more: Readonly<Record<string, unknown>> = {}): Promise<TestEndpoint> {
+    const made = { endpoint, role: 'app', password: `pw-${endpoint}`, database: 'app' };
+    const { role, password, database } = made;
+    await this.admin('POST', '/endpoints', { id: endpoint, database, role, password, ...more });
+    return made;
+  }
+
+  async show(endpoint: string): Promise<EndpointView> {
+    return (await this.admin('GET', `/endpoints/${endpoint}`)) as EndpointView;
+  }
+
+  /** How `pg` connects to the endpoint through the proxy. */
+  connectionConfig({ endpoint, role, password, database }: TestEndpoint): {
+    host: string;
+    port: number;
+    user: string;
+    password: string;
+    database: string;
+    options: string;
+  } {
+    return { host: '127.0.0.1', port: this.tcpPort, user: role, password, database, options: `endpoint=${endpoint}` };
+  }
+
+  /** The answer's JSON. Throws for any status but 2xx. */
+  async admin(method: string, path: string, body?: object): Promise<unknown> {
+    const response = await fetch(`http://127.0.0.1:${this.adminPort}${path}`, {
+      method,
+      ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${text}`);
+    return text === '' ? undefined : JSON.parse(text);
+  }
+
+  /** Ends both apps with everything they run, and removes the data. */
+  async stop(): Promise<void> {
+    await this.endApp('tcp-proxy', 'SIGTERM');
+    await this.endApp('wake-service', 'SIGTERM');
+    rmSync(this.dataDir, { recursive: true, force: true });
+  }
+}
+
+async function isReady(opsPort: number): Promise<boolean> {
+  try {
+    return (await fetch(`http://127.0.0.1:${opsPort}/readyz`)).ok;
+  } catch {
+    return false;
+  }
+}
+
+const portNames = ['tcp', 'tcpOps', 'grpc', 'admin', 'wakeOps'] as const;
+
+/** Ports that are free now. Held all at once, so they differ. */
+async function findFreePorts(): Promise<Record<(typeof portNames)[number], number>> {
+  const held = await Promise.all(
+    portNames.map(async (name) => {
+      const server = createServer().listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      return { name, server, port: (server.address() as AddressInfo).port };
+    }),
+  );
+  await Promise.all(held.map(({ server }) => new Promise((resolve) => server.close(resolve))));
+  return Object.fromEntries(held.map(({ name, port }) => [name, port])) as Record<(typeof portNames)[number], number>;
+}
