@@ -41,8 +41,11 @@ export interface ComputeDriver {
   suspend(ref: ComputeRef, limit: Millis): Promise<void>;
   /** Whether the generation runs right now. */
   probe(ref: ComputeRef): Promise<boolean>;
-  /** Finds what an earlier life of wake-service left running, and takes it over. */
-  adopt(): Promise<readonly RunningCompute[]>;
+  /**
+   * Finds what runs although this life did not start it, and takes it over. May be called again at any time. `except`:
+   * endpoints of other instances that live; their computes are neither taken over nor touched.
+   */
+  adopt(except?: ReadonlySet<EndpointId>): Promise<readonly RunningCompute[]>;
   serviceAccess(compute: RunningCompute): ServiceAccess;
   /** Removes the durable home of an endpoint whose compute does not run. */
   destroy(endpoint: EndpointId): Promise<void>;

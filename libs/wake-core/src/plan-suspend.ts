@@ -4,10 +4,14 @@ import type { Generation } from '@pgwake/ids';
 import type { ComputeRef, RunningCompute } from './compute-driver.js';
 import { crashLoop } from './crash-loop.js';
 import { type EndpointRecord, runningCompute } from './endpoint-record.js';
+import type { ActivitySample } from './idleness.js';
 
-/** `idle`: only the generation that was seen idle. The others want the endpoint asleep, whatever runs. */
+/**
+ * `idle`: only the generation that was seen idle; `seen` is the sample that said so, and whatever differs from it in a
+ * last look calls the suspend off. The others want the endpoint asleep, whatever runs.
+ */
 export type SuspendCause =
-  | { readonly kind: 'idle'; readonly generation: Generation }
+  | { readonly kind: 'idle'; readonly generation: Generation; readonly seen: ActivitySample }
   | { readonly kind: 'requested' }
   | { readonly kind: 'shutdown' }
   | { readonly kind: 'deletion' };

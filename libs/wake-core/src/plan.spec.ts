@@ -113,7 +113,8 @@ describe('pauseLeftMs', () => {
 });
 
 describe('planSuspend', () => {
-  const idle = { kind: 'idle', generation: generation(3) } as const;
+  const seen = { sessions: 1, activeTimeMs: 1, busyBackends: 0, lastStateChangeAgoMs: undefined, holds: 0 };
+  const idle = { kind: 'idle', generation: generation(3), seen } as const;
 
   it('suspends what runs, for any cause', () => {
     const running = record(inState('running', alive));
@@ -128,7 +129,7 @@ describe('planSuspend', () => {
   });
 
   it('never suspends a generation for the idleness of another', () => {
-    expect(planSuspend(record(inState('running', alive)), { kind: 'idle', generation: generation(2) })).toEqual({
+    expect(planSuspend(record(inState('running', alive)), { ...idle, generation: generation(2) })).toEqual({
       kind: 'nothing',
     });
     expect(planSuspend(record(inState('starting', alive)), idle)).toEqual({ kind: 'nothing' });

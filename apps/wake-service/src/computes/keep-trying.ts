@@ -1,0 +1,18 @@
+// The last step of an operation on a compute is to say in the catalog how it ended. While the catalog does not answer,
+// that is tried again for as long as this process lives: a record that says `starting` for ever would block its endpoint.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Logger, errorKeys } from '@pgwake/telemetry';
+
+const tryAgainAfterMs = 200;
+
+export async function keepTrying<T>(what: string, log: Logger, attempt: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      log.warn(errorKeys(error), `${what} failed, trying again`);
+      await sleep(tryAgainAfterMs, undefined, { ref: false });
+    }
+  }
+}

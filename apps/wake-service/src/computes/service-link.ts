@@ -1,0 +1,88 @@
+// The connection of wake-service to one compute: reads who may log in and whether anything is going on. It is made at
+// first use, sits in a database of its own, and changes nothing; role changes have connections of their own, so that a
+// slow one keeps no login waiting.
+
+import type { RoleName } from '@pgwake/ids';
+import type { ActivitySample, RoleVerifier, ServiceAccess } from '@pgwake/wake-core';
+import { serviceRoleName } from '@pgwake/wake-core';
+import { type Client, DatabaseError } from 'pg';
+import { type ActivityRow, activityQuery, toSample } from './activity-query.js';
+import { connectAsService } from './service-connection.js';
+
+export class ServiceLink {
+  #client: Promise<Client> | undefined;
+  #closed = false;
+
+  /** `onLost`: an established connection ended although nobody closed it. */
+  constructor(
+    private readonly access: ServiceAccess,
+    private readonly onLost: () => void,
+  ) {}
+
+  async sampleActivity(): Promise<ActivitySample> {
+    const rows = await this.#read<ActivityRow>({ name: 'activity', text: activityQuery, values: [] });
+    return toSample(rows[0]);
+  }
+
+  /** All roles a client could prove itself to. Whether they may log in is for Postgres to say. */
+  async readRoles(): Promise<readonly RoleVerifier[]> {
+    return this.#read<RoleVerifier>({
+      name: 'roles',
+      text: `select rolname as name, rolpassword as verifier from pg_catalog.pg_authid
+             where rolpassword like 'SCRAM-SHA-256$%' and rolname <> $1 order by rolname`,
+      values: [serviceRoleName],
+    });
+  }
+
+  async readVerifiers(names: readonly RoleName[]): Promise<ReadonlyMap<RoleName, string>> {
+    const rows = await this.#read<RoleVerifier>({
+      name: 'verifiers',
+      text: `select rolname as name, rolpassword as verifier from pg_catalog.pg_authid
+             where rolname = any ($1::name[]) and rolpassword like 'SCRAM-SHA-256$%'`,
+      values: [names],
+    });
+    return new Map(rows.map((row) => [row.name, row.verifier]));
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#discard();
+  }
+
+  async #read<Row extends object>(query: { name: string; text: string; values: unknown[] }): Promise<Row[]> {
+    const client = await this.#connected();
+    try {
+      return (await client.query<Row>(query)).rows;
+    } catch (error) {
+      // After a timeout of ours the connection still waits for that answer, and everybody else would wait behind it.
+      if (!(error instanceof DatabaseError)) await this.#discard();
+      throw error;
+    }
+  }
+
+  #connected(): Promise<Client> {
+    if (this.#closed) return Promise.reject(new Error('the service link is closed'));
+    if (this.#client) return this.#client;
+    const connecting = connectAsService(this.access);
+    this.#client = connecting;
+    connecting.then(
+      (client) => {
+        client.once('end', () => {
+          if (this.#client !== connecting) return;
+          this.#client = undefined;
+          this.onLost();
+        });
+      },
+      () => {
+        if (this.#client === connecting) this.#client = undefined;
+      },
+    );
+    return connecting;
+  }
+
+  async #discard(): Promise<void> {
+    const client = this.#client;
+    this.#client = undefined;
+    await client?.then((connected) => connected.end()).catch(() => undefined);
+  }
+}

@@ -1,0 +1,59 @@
+// The gRPC side: what the proxies ask. Translates between the messages of wake.proto and the typed words of wake-api.
+
+import { status } from '@grpc/grpc-js';
+import { Controller, Inject } from '@nestjs/common';
+import { GrpcMethod, RpcException } from '@nestjs/microservices';
+import { type EndpointId, type RoleName, parseEndpointId, parseGeneration, parseRoleName } from '@pgwake/ids';
+import { wakeServiceName } from '@pgwake/wake-api';
+import { ComputeWaker } from '../computes/wake-computes.js';
+import { EndpointAccessReader } from '../roles/endpoint-access.js';
+import { type WakeComputeResponse, toWakeResponse } from './wake-messages.js';
+
+interface WakeComputeRequest {
+  readonly endpoint: string;
+  readonly suspectGeneration: number;
+}
+
+interface GetEndpointAccessRequest {
+  readonly endpoint: string;
+  readonly role: string;
+}
+
+@Controller()
+export class WakeController {
+  constructor(
+    @Inject(ComputeWaker) private readonly waker: ComputeWaker,
+    @Inject(EndpointAccessReader) private readonly access: EndpointAccessReader,
+  ) {}
+
+  /** A caller that leaves is answered into the void; the wake it asked for goes on, others may be waiting for it. */
+  @GrpcMethod(wakeServiceName, 'WakeCompute')
+  async wakeCompute(request: WakeComputeRequest): Promise<WakeComputeResponse> {
+    const outcome = await this.waker.wake({
+      endpoint: requireEndpoint(request.endpoint),
+      suspectGeneration: parseGeneration(request.suspectGeneration),
+      reason: 'connection',
+    });
+    return toWakeResponse(outcome);
+  }
+
+  @GrpcMethod(wakeServiceName, 'GetEndpointAccess')
+  async getEndpointAccess(
+    request: GetEndpointAccessRequest,
+  ): Promise<{ readonly verifier: string; readonly endpointDisabled: boolean }> {
+    const access = await this.access.read(requireEndpoint(request.endpoint), requireRole(request.role));
+    return { verifier: access.verifier, endpointDisabled: access.disabled };
+  }
+}
+
+function requireEndpoint(text: string): EndpointId {
+  return parseEndpointId(text) ?? invalid('endpoint is not an endpoint id');
+}
+
+function requireRole(text: string): RoleName {
+  return parseRoleName(text) ?? invalid('role is not a role name');
+}
+
+function invalid(message: string): never {
+  throw new RpcException({ code: status.INVALID_ARGUMENT, message });
+}

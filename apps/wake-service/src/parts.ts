@@ -1,0 +1,57 @@
+// The parts of wake-service and which one needs which. Plain construction; Nest is only given the results.
+
+import { millis } from '@pgwake/ids';
+import type { Logger, WakeMetrics } from '@pgwake/telemetry';
+import { ComputeAdopter } from './computes/adopt-computes.js';
+import { ComputeWatches } from './computes/compute-watches.js';
+import { Exits } from './computes/exits.js';
+import { ServiceLinks } from './computes/service-links.js';
+import { ComputeStarter } from './computes/start-compute.js';
+import { ComputeSuspender } from './computes/suspend-compute.js';
+import { ComputeWaker } from './computes/wake-computes.js';
+import { EndpointKeeper } from './endpoint-keeper.js';
+import type { Foundation } from './foundation.js';
+import { EndpointAccessReader } from './roles/endpoint-access.js';
+import { RoleKeeper } from './roles/role-keeper.js';
+import type { WakeServiceSettings } from './settings.js';
+
+export interface Parts {
+  readonly links: ServiceLinks;
+  readonly watches: ComputeWatches;
+  readonly adopter: ComputeAdopter;
+  readonly suspender: ComputeSuspender;
+  readonly waker: ComputeWaker;
+  readonly keeper: EndpointKeeper;
+  readonly roles: RoleKeeper;
+  readonly access: EndpointAccessReader;
+}
+
+export function createParts(
+  { catalog, driver, mockSecret }: Foundation,
+  settings: WakeServiceSettings,
+  metrics: WakeMetrics,
+  log: Logger,
+): Parts {
+  const links = new ServiceLinks(driver);
+  const exits = new Exits(catalog, driver, links, metrics, log);
+  const watches = new ComputeWatches(catalog, links, exits, metrics, log, millis(settings.idleSuspendAfterMs));
+  const starter = new ComputeStarter(catalog, driver, links, watches, metrics, log, millis(settings.startTimeoutMs));
+  const adopter = new ComputeAdopter(catalog, driver, starter, watches, log);
+  const suspendTimeoutMs = millis(settings.suspendTimeoutMs);
+  const suspender = new ComputeSuspender(catalog, driver, links, exits, adopter, metrics, log, suspendTimeoutMs);
+
+  driver.onExit((ref, detail) => exits.heard(ref, detail));
+  links.onLost((ref) => exits.suspect(ref));
+  watches.onIdle((endpoint, cause) => suspender.suspend(endpoint, cause));
+
+  return {
+    links,
+    watches,
+    adopter,
+    suspender,
+    waker: new ComputeWaker(catalog, starter, adopter, exits, metrics),
+    keeper: new EndpointKeeper(catalog, driver, suspender, log),
+    roles: new RoleKeeper(catalog, driver, adopter, exits),
+    access: new EndpointAccessReader(catalog, links, mockSecret),
+  };
+}

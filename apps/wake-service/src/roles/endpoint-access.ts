@@ -1,0 +1,81 @@
+// Which verifier a login is to be checked against. While the compute runs its own pg_authid is asked, so a password
+// changed in SQL counts for the very next login; while it sleeps the catalog's copy is. A name that does not exist, or
+// that nobody may use, gets a made-up verifier after the same reads, so that neither answer nor time tells.
+// Not decided here: NOLOGIN and VALID UNTIL are for the compute to refuse, in its own words.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { formatVerifier, makeMockVerifier, parseVerifier } from '@pgwake/client-auth';
+import type { EndpointId, RoleName } from '@pgwake/ids';
+import type { EndpointAccess } from '@pgwake/wake-api';
+import { type Catalog, type RunningCompute, isReservedRole, isSameCompute, runningCompute } from '@pgwake/wake-core';
+import type { ServiceLinks } from '../computes/service-links.js';
+import { NextRead } from './next-read.js';
+
+/** After that the catalog's copy, a few seconds old at most, is good enough. */
+const liveReadLimitMs = 500;
+
+type LiveAnswer = { readonly kind: 'read'; readonly verifier: string | undefined } | { readonly kind: 'unanswered' };
+
+export class EndpointAccessReader {
+  readonly #live = new Map<
+    EndpointId,
+    { readonly compute: RunningCompute; readonly read: NextRead<RoleName, string> }
+  >();
+
+  constructor(
+    private readonly catalog: Catalog,
+    private readonly links: ServiceLinks,
+    private readonly mockSecret: Uint8Array,
+  ) {
+    catalog.onChange((endpoint) => {
+      if (endpoint !== undefined) this.#live.delete(endpoint);
+    });
+  }
+
+  /** Rejects only when the catalog cannot be asked. */
+  async read(endpoint: EndpointId, role: RoleName): Promise<EndpointAccess> {
+    const found = await this.catalog.findAccess(endpoint, role);
+    if (!found || found.record.availability === 'deleting')
+      return { verifier: this.#mock(endpoint, role), disabled: false };
+    const { record } = found;
+    const verifier =
+      record.compute.kind === 'running'
+        ? await this.#verifierNow(runningCompute(endpoint, record.compute), role, found.verifier)
+        : found.verifier;
+    const usable = verifier !== undefined && !isReservedRole(role) && parseVerifier(verifier) !== undefined;
+    return {
+      verifier: usable ? verifier : this.#mock(endpoint, role),
+      disabled: record.availability === 'disabled',
+    };
+  }
+
+  async #verifierNow(compute: RunningCompute, role: RoleName, stored: string | undefined): Promise<string | undefined> {
+    const limit = new AbortController();
+    const answer = await Promise.race([
+      this.#ask(compute, role),
+      sleep<LiveAnswer>(liveReadLimitMs, { kind: 'unanswered' }, { signal: limit.signal }),
+    ]);
+    limit.abort();
+    return answer.kind === 'read' ? answer.verifier : stored;
+  }
+
+  async #ask(compute: RunningCompute, role: RoleName): Promise<LiveAnswer> {
+    try {
+      return { kind: 'read', verifier: await this.#readerOf(compute).ask(role) };
+    } catch {
+      return { kind: 'unanswered' };
+    }
+  }
+
+  #readerOf(compute: RunningCompute): NextRead<RoleName, string> {
+    const held = this.#live.get(compute.endpoint);
+    if (held && isSameCompute(held.compute, compute)) return held.read;
+    const read = new NextRead<RoleName, string>((roles) => this.links.to(compute).readVerifiers(roles));
+    this.#live.set(compute.endpoint, { compute, read });
+    return read;
+  }
+
+  #mock(endpoint: EndpointId, role: RoleName): string {
+    return formatVerifier(makeMockVerifier(this.mockSecret, endpoint, role));
+  }
+}
