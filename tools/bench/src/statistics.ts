@@ -1,0 +1,25 @@
+export interface Summary {
+  readonly count: number;
+  readonly medianMs: number;
+  readonly p90Ms: number;
+  readonly maxMs: number;
+}
+
+/** Of at least one sample. */
+export function summarise(samplesMs: readonly number[]): Summary {
+  const sorted = samplesMs.toSorted((left, right) => left - right);
+  return {
+    count: sorted.length,
+    medianMs: quantile(sorted, 0.5),
+    p90Ms: quantile(sorted, 0.9),
+    maxMs: quantile(sorted, 1),
+  };
+}
+
+/** Linear between the two nearest samples, as spreadsheets and numpy do it. */
+function quantile(sorted: readonly number[], share: number): number {
+  const position = (sorted.length - 1) * share;
+  const low = sorted[Math.floor(position)] ?? NaN;
+  const high = sorted[Math.ceil(position)] ?? NaN;
+  return low + (high - low) * (position - Math.floor(position));
+}
