@@ -66,10 +66,15 @@ function createListener(
       access: wake,
       connector,
       cancelKeys: new CancelKeys(),
-      authentication: settings,
+      authentication: { ...settings, domains: settings.domains.map(bareDomain) },
       loginTimeoutMs: settings.loginTimeoutMs,
       observer: createSessionLog(log, metrics),
     },
     onOpenSessions: (count) => metrics.openSessions.set(count),
   });
+}
+
+/** As DNS compares names: in lower case, without the dot of the root. */
+function bareDomain(domain: string): string {
+  return domain.toLowerCase().replace(/^\.+|\.+$/g, '');
 }

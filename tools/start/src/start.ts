@@ -47,7 +47,7 @@ async function run(root: string, services: Service[], stop: AbortSignal): Promis
       name: 'wake-service',
       main: join(root, 'apps/wake-service/dist/main.js'),
       builtFrom,
-      env: { PGWAKE_DATA_DIR: stateDir },
+      env: { PGWAKE_DATA_DIR: stateDir, PGWAKE_ON_SHUTDOWN: 'suspend' },
       readyUrl: `http://${urlHost(wake.opsHost)}:${wake.opsPort}/readyz`,
     },
     stateDir,
