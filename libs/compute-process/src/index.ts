@@ -2,6 +2,7 @@ export { adoptPostmaster } from './adopt-postmaster.js';
 export { type ClusterPlace, makePlace, placeOf } from './cluster-place.js';
 export { type EmbeddedPostgres, type EmbeddedPostgresSettings, startEmbeddedPostgres } from './embedded-postgres.js';
 export { Postmaster } from './postmaster.js';
+export { createProcessDriver, type ProcessDriverSettings } from './process-driver.js';
 export { type HomeSettings, type ProcessHome, prepareHome } from './process-home.js';
 export { identifyProcess, isAlive, type ProcessIdentity, signalProcess } from './process-table.js';
 export { serviceDatabase, serviceRole } from './service-password.js';

@@ -45,7 +45,7 @@ export async function waitUntilGone(identity: ProcessIdentity, limitMs: number):
  */
 export async function clearLeftovers(place: ClusterPlace): Promise<void> {
   const file = readPostmasterFile(place.dataDirectory);
-  if (!file) return;
+  if (!file || findPostmaster(place)) return; // a living postmaster is no leftover
   await endProcesses(place);
   rmSync(join(place.dataDirectory, postmasterFileName), { force: true });
   if (file.port === undefined) return;

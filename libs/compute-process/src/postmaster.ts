@@ -1,8 +1,8 @@
 // One running postmaster, our child or taken over from an earlier life. Knows whether it lives, ends it, tells when it ended.
 
 import type { ClusterPlace } from './cluster-place.js';
-import { clearLeftovers, killLimitMs, waitUntilGone } from './leftovers.js';
-import { readLogTail } from './log-file.js';
+import { clearLeftovers, findPostmaster, killLimitMs, waitUntilGone } from './leftovers.js';
+import { readLastWords } from './log-file.js';
 import { isAlive, type ProcessIdentity, signalProcess } from './process-table.js';
 
 /** How we learn that a process ended. A child gives an event; a process we adopted gives none. */
@@ -15,6 +15,8 @@ export interface ExitWatch {
 
 /** The part of a stop that is left when Postgres is told to drop its clients without a checkpoint. */
 const immediateShareMs = 1_000;
+
+const strangerLimitMs = 5_000;
 
 export class Postmaster {
   readonly #exit: ExitWatch;
@@ -38,9 +40,9 @@ export class Postmaster {
     return isAlive(this.identity);
   }
 
-  /** The last words in its log. */
+  /** The last lines it wrote itself; never SQL. */
   lastWords(): string {
-    return readLogTail(this.place.logFile, 0);
+    return readLastWords(this.place.logFile, this.identity.pid);
   }
 
   /**
@@ -78,4 +80,12 @@ export class Postmaster {
     }
     await clearLeftovers(this.place); // none after a shutdown that went well
   }
+}
+
+/** Ends a postmaster nobody asked for (its starter was killed, or it was started by hand): two would destroy the data. */
+export async function endStranger(place: ClusterPlace): Promise<void> {
+  const identity = findPostmaster(place);
+  if (!identity) return;
+  const unwatched: ExitWatch = { gone: new Promise(() => undefined), release: () => undefined };
+  await new Postmaster(identity, place, 0, undefined, unwatched).stop(strangerLimitMs);
 }

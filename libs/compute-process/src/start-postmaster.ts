@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { type ClusterPlace, makePlace } from './cluster-place.js';
 import { type DatabaseUser, spawnIdentity } from './database-user.js';
 import { findFreePort } from './free-port.js';
-import { clearLeftovers, findPostmaster } from './leftovers.js';
-import { openLog, readLogTail } from './log-file.js';
-import { type ExitWatch, Postmaster } from './postmaster.js';
+import { clearLeftovers } from './leftovers.js';
+import { openLog, readStartWords } from './log-file.js';
+import { endStranger, type ExitWatch, Postmaster } from './postmaster.js';
 import { identifyProcess } from './process-table.js';
 import { watchReadiness } from './readiness.js';
 import { databaseEnvironment } from './run-program.js';
@@ -39,7 +39,6 @@ const loopback = '127.0.0.1';
 /** Of a socket in a private directory: nothing else can have it. */
 const socketPort = 5432;
 const portAttempts = 5;
-const strangerLimitMs = 5_000;
 
 /**
  * Resolves once connections are accepted, or with the reason why they never will be; nothing runs then. An abort ends what
@@ -58,14 +57,6 @@ export async function startPostmaster(plan: PostmasterPlan, signal: AbortSignal)
     const outcome = await launch(plan, port, begunAt, signal);
     if (outcome.ok || !portTaken(outcome) || attempt === portAttempts) return outcome;
   }
-}
-
-/** Nobody asked us for what runs here (a start whose parent was killed, a hand-made one), and two would destroy the data. */
-async function endStranger(place: ClusterPlace): Promise<void> {
-  const identity = findPostmaster(place);
-  if (!identity) return;
-  const released: ExitWatch = { gone: new Promise(() => undefined), release: () => undefined };
-  await new Postmaster(identity, place, socketPort, undefined, released).stop(strangerLimitMs);
 }
 
 async function launch(
@@ -149,7 +140,7 @@ function watchChild(child: ChildProcess): { exited: Promise<ChildExit>; watch: E
 function explain(exit: ChildExit, place: ClusterPlace, logOffset: number): StartFailure {
   return exit.error
     ? classifySpawnError(exit.error)
-    : classifyEarlyExit(readLogTail(place.logFile, logOffset), exit.signal);
+    : classifyEarlyExit(readStartWords(place.logFile, logOffset), exit.signal);
 }
 
 function abandoned(begunAt: number): StartFailure {

@@ -138,7 +138,8 @@ async function syncCluster(home: ProcessHome, dataDirectory: string): Promise<vo
   );
 }
 
-function syncDirectory(directory: string): void {
+/** Brings the names in a directory to disk. */
+export function syncDirectory(directory: string): void {
   const fd = openSync(directory, 'r');
   fsyncSync(fd);
   closeSync(fd);
