@@ -197,10 +197,16 @@ function createGreeting(): Greeting {
 async function readPastGreeting(stream: MessageStream, greeting: Greeting): Promise<WireMessage> {
   for (;;) {
     const message = await stream.read();
-    if (message.tag === backendTag.errorResponse)
-      throw classifyServerError(expectValue(parseErrorFields(message.body)));
-    if (message.tag !== backendTag.parameterStatus && message.tag !== backendTag.noticeResponse) return message;
-    greeting.add(message);
+    switch (message.tag) {
+      case backendTag.errorResponse:
+        throw classifyServerError(expectValue(parseErrorFields(message.body)));
+      case backendTag.parameterStatus:
+      case backendTag.noticeResponse:
+        greeting.add(message);
+        break;
+      default:
+        return message;
+    }
   }
 }
 

@@ -7,10 +7,11 @@ import { GatewayError } from '@pgwake/gateway-errors';
 import { type WireMessage, createMessageReader } from '@pgwake/pg-wire';
 import { dialTimeout, protocolError } from './classify.js';
 
-/** libpq's own limit for what may come before a session is ready (MAX_ERRLEN and its like in fe-connect.c). */
-export const maxMessageBodyBytes = 30_000;
+/** What libpq allows an error to have before a session is ready (MAX_ERRLEN in fe-connect.c). */
+const maxMessageBodyBytes = 30_000;
 /** A login of a plain Postgres has about 1 KB; `client_min_messages=debug5` makes some KB of it. */
-export const maxLoginBytes = 256 * 1024;
+const maxLoginBytes = 256 * 1024;
+const headerBytes = 5;
 
 export interface MessageStream {
   /**
@@ -54,7 +55,8 @@ export function createMessageStream(socket: Socket, attempt: DialAttempt): Messa
         const message = reader.next();
         if (message?.kind === 'violation') throw protocolError(message.what);
         if (message !== undefined) {
-          readBytes += message.body.length;
+          // With its header, otherwise messages without a body could go on for ever.
+          readBytes += headerBytes + message.body.length;
           if (readBytes > maxLoginBytes) throw protocolError('a login without end');
           return message;
         }

@@ -303,6 +303,16 @@ describe('a dial fails with', () => {
     expect(server.seen.accepted).toBe(0);
   });
 
+  it('COMPUTE_FULL while a unix socket can queue no more connections', async () => {
+    const socketDirectory = await mkdtemp(join(tmpdir(), 'pgwake-'));
+    const address = await start({ socketDirectory, backlog: 1, scripts: [steps.serve({ verifier, clusterName })] });
+    // All at once: nothing is accepted before the last of them has tried to connect.
+    const codes = await Promise.all(Array.from({ length: 10 }, () => codeOf(dial(address))));
+    expect(new Set(codes)).toEqual(new Set(['connected', 'COMPUTE_FULL']));
+    expect(server.seen.accepted).toBe(codes.filter((code) => code === 'connected').length);
+    await rm(socketDirectory, { recursive: true });
+  });
+
   it('DNS_FAILED for a name that does not resolve', async () => {
     await start([]);
     expect(await codeOf(dial({ kind: 'tcp', host: 'nothing.invalid', port: 5432 }))).toBe('DNS_FAILED');
@@ -449,6 +459,7 @@ describe('a hostile compute', () => {
       () => [...loggedIn(), steps.send(Buffer.concat(Array(100_000).fill(status)))],
     ],
     ['sends notices for ever', () => [...loggedIn(), steps.sendForever(notice)]],
+    ['completes the proof for ever', () => [...greeted(), steps.sendForever(encodeMessage(0x43))]],
     ['asks for COPY data', () => [...greeted(), steps.answerOnce(encodeMessage(0x47, Buffer.of(0, 0, 0)))]],
     [
       'answers the proof with two rows',

@@ -12,8 +12,8 @@ import { type BackendKey, type StartupParameters, encodeTerminate } from '@pgwak
 import { type NodeAddress, describeAddress } from '@pgwake/wake-api';
 import { classifyDialError, dialTimeout } from './classify.js';
 import { logIn } from './login.js';
-import { createMessageStream } from './message-stream.js';
 import { lookupHost } from './lookup-host.js';
+import { createMessageStream } from './message-stream.js';
 import { openSocket } from './open-socket.js';
 
 /** Who logs in, and as what. */
@@ -33,8 +33,9 @@ export interface PgDialOptions {
 /** A session at a compute after its login, idle and proven. */
 export interface ComputeConnection {
   /**
-   * Paused, half-open allowed, and without any listener of ours but one for 'error' that does nothing: the socket may fail before its
-   * next owner listens, and an 'error' that nobody hears ends the process. The next owner looks at `destroyed` first.
+   * Paused, half-open allowed, and without any listener of ours but one for 'error' that does nothing: the socket may
+   * fail before its next owner listens, and an 'error' that nobody hears ends the process. So look at `destroyed` first:
+   * its 'close' may be over.
    */
   readonly socket: Socket;
   /** ParameterStatus and NoticeResponse messages of the login, as sent and in order, for the client. */
@@ -63,11 +64,9 @@ export function createPgDial(login: ComputeLogin, options: PgDialOptions = {}): 
         return { ok: true, connection: { socket, greeting, backendKey, residue, address: info.address } };
       } catch (error) {
         socket?.destroy();
+        const failure = classifyDialError(error, describeAddress(info.address));
         // The proof is the last step of a dial, so whatever fails has failed before it.
-        return {
-          ok: false,
-          failure: { error: classifyDialError(error, describeAddress(info.address)), proven: false },
-        };
+        return { ok: false, failure: { error: failure, proven: false } };
       }
     },
 

@@ -1,4 +1,5 @@
-// Asks a compute to cancel what one of its sessions is doing. https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-CANCELING-REQUESTS
+// Asks a compute to cancel what one of its sessions is doing:
+// https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-CANCELING-REQUESTS
 
 import type { LookupFunction } from 'node:net';
 import { GatewayError } from '@pgwake/gateway-errors';
@@ -16,12 +17,13 @@ export interface CancelTarget {
 }
 
 /**
- * Resolves once the compute has closed the connection: the signal is on its way to the session by then, and a query sent later is
- * not what it hits. Whether there was anything to cancel nobody is told. Rejects with a GatewayError when the request cannot have
- * arrived, or with COMPUTE_DIAL_TIMEOUT when `signal` is aborted first.
+ * Resolves once the compute has closed the connection: it has passed the request on by then, so whoever waits for this
+ * sends no query into a cancel of the one before. Nobody is told whether there was anything to cancel. Rejects with a
+ * GatewayError when the request cannot have arrived, COMPUTE_DIAL_TIMEOUT when `signal` is aborted first.
  */
 export function sendCancel({ address, backendKey, signal, lookup = lookupHost }: CancelTarget): Promise<void> {
   return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(dialTimeout(signal));
     const socket = openSocket(address, lookup);
     let written = false;
     const settle = (settled: () => void) => {
@@ -32,7 +34,6 @@ export function sendCancel({ address, backendKey, signal, lookup = lookupHost }:
     const onAbort = () => settle(() => reject(dialTimeout(signal)));
     const onGone = (error: unknown) =>
       settle(() => (written ? resolve() : reject(classifyDialError(error, describeAddress(address)))));
-    if (signal.aborted) return onAbort();
     signal.addEventListener('abort', onAbort, { once: true });
     socket.on('error', onGone);
     socket.on('end', () => onGone(new GatewayError('COMPUTE_RESET')));

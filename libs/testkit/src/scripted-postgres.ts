@@ -11,11 +11,13 @@ export interface ScriptedPostgresOptions {
   readonly socketDirectory?: string;
   /** Refuses until then, counted from the start. Default 0. */
   readonly listenAfterMs?: number;
+  /** How many connections may wait to be accepted. Default 511. */
+  readonly backlog?: number;
   /** One script per connection, in the order of accepting; the last one is for all that follow. */
   readonly scripts: readonly (readonly Step[])[];
 }
 
-/** Every way in which a connection was dealt with. */
+/** What happened so far. */
 export interface Seen {
   readonly accepted: number;
   readonly open: number;
@@ -46,7 +48,7 @@ export interface ScriptedPostgres {
 
 /** Starts one on a free port. The port stays its own while it refuses, as long as nobody else asks for a fixed one. */
 export async function startScriptedPostgres(options: ScriptedPostgresOptions): Promise<ScriptedPostgres> {
-  const { socketDirectory, listenAfterMs = 0, scripts } = options;
+  const { socketDirectory, listenAfterMs = 0, backlog = 511, scripts } = options;
   const seen = {
     accepted: 0,
     open: 0,
@@ -77,18 +79,18 @@ export async function startScriptedPostgres(options: ScriptedPostgresOptions): P
     });
   });
 
-  const address = await reserveAddress(server, socketDirectory);
+  const address = await reserveAddress(server, socketDirectory, backlog);
   let timer: NodeJS.Timeout | undefined;
   if (listenAfterMs > 0) {
     await close(server);
-    timer = setTimeout(() => void listen(server, address), listenAfterMs);
+    timer = setTimeout(() => void listen(server, address, backlog), listenAfterMs);
   }
 
   return {
     address,
     seen,
     refuse: () => close(server),
-    listen: () => listen(server, address),
+    listen: () => listen(server, address, backlog),
     async stop() {
       clearTimeout(timer);
       for (const socket of sockets) socket.destroy();
@@ -102,25 +104,29 @@ async function follow(script: readonly Step[], connection: ScriptedConnection): 
   for (const step of script) await step(connection);
 }
 
-async function reserveAddress(server: Server, socketDirectory: string | undefined): Promise<NodeAddress> {
+async function reserveAddress(
+  server: Server,
+  socketDirectory: string | undefined,
+  backlog: number,
+): Promise<NodeAddress> {
   if (socketDirectory !== undefined) {
     const address = { kind: 'unix', socketDirectory, port: 5432 } as const;
-    await listen(server, address);
+    await listen(server, address, backlog);
     return address;
   }
-  await listen(server, { kind: 'tcp', host: '127.0.0.1', port: 0 });
+  await listen(server, { kind: 'tcp', host: '127.0.0.1', port: 0 }, backlog);
   return { kind: 'tcp', host: '127.0.0.1', port: (server.address() as AddressInfo).port };
 }
 
-function listen(server: Server, address: NodeAddress): Promise<void> {
+function listen(server: Server, address: NodeAddress, backlog: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     const listening = () => {
       server.off('error', reject);
       resolve();
     };
-    if (address.kind === 'tcp') server.listen(address.port, address.host, listening);
-    else server.listen(`${address.socketDirectory}/.s.PGSQL.${address.port}`, listening);
+    if (address.kind === 'tcp') server.listen(address.port, address.host, backlog, listening);
+    else server.listen(`${address.socketDirectory}/.s.PGSQL.${address.port}`, backlog, listening);
   });
 }
 
