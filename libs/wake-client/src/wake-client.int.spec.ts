@@ -1,8 +1,13 @@
 // Against a real gRPC server on loopback, built from the same contract.
 
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import {
   Server,
   ServerCredentials,
@@ -13,7 +18,7 @@ import {
   status,
 } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { GatewayError } from '@pgwake/gateway-errors';
 import {
   type EndpointId,
@@ -25,7 +30,7 @@ import {
   parseSessionId,
 } from '@pgwake/ids';
 import { wakeProtoUrl } from '@pgwake/wake-api';
-import { type WakeClient, createWakeClient } from './index.js';
+import { type WakeClient, type WakeClientSettings, createWakeClient } from './index.js';
 
 const endpoint = parseEndpointId('demo') as EndpointId;
 const role = parseRoleName('app') as RoleName;
@@ -53,7 +58,12 @@ const service = loadSync(fileURLToPath(wakeProtoUrl), { longs: String, enums: St
   'pgwake.wake.v1.WakeService'
 ] as ServiceDefinition;
 
-async function startWakeServer(handler: Handler, port = 0, definition = service): Promise<WakeServer> {
+async function startWakeServer(
+  handler: Handler,
+  port = 0,
+  definition = service,
+  credentials = ServerCredentials.createInsecure(),
+): Promise<WakeServer> {
   const server = new Server({ 'grpc.so_reuseport': 0 });
   const requests: unknown[] = [];
   const handle: handleUnaryCall<unknown, unknown> = (call, answer) => {
@@ -62,9 +72,7 @@ async function startWakeServer(handler: Handler, port = 0, definition = service)
   };
   server.addService(definition, { WakeCompute: handle, GetEndpointAccess: handle });
   const bound = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, at) =>
-      error === null ? resolve(at) : reject(error),
-    );
+    server.bindAsync(`127.0.0.1:${port}`, credentials, (error, at) => (error === null ? resolve(at) : reject(error)));
   });
   return { port: bound, requests, stop: () => server.forceShutdown() };
 }
@@ -268,5 +276,44 @@ describe('getEndpointAccess', () => {
     );
     const empty = await serve((_, answer) => answer(null, {}));
     expect(await codeOf(connect(empty.port).getEndpointAccess({ endpoint, role, sessionId }, never))).toBe('INTERNAL');
+  });
+});
+
+describe('TLS', () => {
+  let directory: string;
+  let tls: { ca: string; certificate: string; key: string };
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'pgwake-tls-'));
+    const [keyFile, certificateFile] = [join(directory, 'key.pem'), join(directory, 'certificate.pem')];
+    const options = '-x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=localhost'.split(' ');
+    const names = ['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
+    await promisify(execFile)('openssl', ['req', ...options, ...names, '-keyout', keyFile, '-out', certificateFile]);
+    const [key, certificate] = await Promise.all([readFile(keyFile, 'utf8'), readFile(certificateFile, 'utf8')]);
+    tls = { ca: certificate, certificate, key };
+  });
+
+  afterAll(() => rm(directory, { recursive: true }));
+
+  it('proves both sides to each other, and plaintext gets nowhere', async () => {
+    const pem = { private_key: Buffer.from(tls.key), cert_chain: Buffer.from(tls.certificate) };
+    const credentials = ServerCredentials.createSsl(Buffer.from(tls.ca), [pem], true);
+    const server = await startWakeServer((_, answer) => answer(null, { node }), 0, service, credentials);
+    servers.push(server);
+    const address = `localhost:${server.port}`;
+    const wakeWith = (settings: Partial<WakeClientSettings>) => {
+      const client = createWakeClient({ address, callTimeoutMs: 5_000, ...settings });
+      clients.push(client);
+      return client.wake(request, never);
+    };
+    expect(await wakeWith({ tls })).toMatchObject({ ok: true });
+    expect(await codeOf(wakeWith({ tls: { ca: tls.ca } }))).toBe('WAKE_SERVICE_UNAVAILABLE');
+    expect(await codeOf(wakeWith({}))).toBe('WAKE_SERVICE_UNAVAILABLE');
+    expect(server.requests).toHaveLength(1);
+  });
+
+  it('does not start with half a key pair', () => {
+    const halves = { ca: tls.ca, certificate: tls.certificate };
+    expect(() => createWakeClient({ address: '127.0.0.1:1', tls: halves })).toThrow(TypeError);
   });
 });
