@@ -23,4 +23,6 @@ const samples = await measureWake({ rounds, onRound: (done) => progress(`round $
 progress('\n');
 const report = createWakeReport(samples, new Date());
 process.stdout.write(`${renderWakeReport(report)}\n`);
-if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);
+const rounded = (_key: string, value: unknown): unknown =>
+  typeof value === 'number' ? Number(value.toFixed(3)) : value;
+if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, rounded, 2)}\n`);

@@ -24,8 +24,10 @@ export interface WakeOptions {
   readonly onRound: (done: number) => void;
 }
 
-/** The first rounds find cold caches, in the machine and in the processes. */
+// The first rounds find cold caches in the machine, the first logins code that was not compiled yet.
 const discardedRounds = 3;
+const discardedLogins = 30;
+const settlingLogins = 3;
 
 export async function measureWake({ rounds, onRound }: WakeOptions): Promise<WakeSamples> {
   const system = await System.start({ env: { PGWAKE_LOG_LEVEL: 'warn' } });
@@ -38,6 +40,10 @@ export async function measureWake({ rounds, onRound }: WakeOptions): Promise<Wak
     const direct = { host: place.socketDirectory, port: 5432, user, password, database };
 
     await timeFirstRow(viaPgwake); // makes the role in the compute, and shows how pgwake starts it
+    for (let login = 0; login < discardedLogins; login++) {
+      await timeFirstRow(direct);
+      await timeFirstRow(viaPgwake);
+    }
     const command = readCommand(place.dataDirectory);
     await system.admin('POST', '/endpoints/bench/suspend');
 
@@ -86,6 +92,8 @@ async function measureWoken(
   direct: pg.ClientConfig,
 ): Promise<Partial<Round>> {
   const sleepingFirstRow = await timeFirstRow(viaPgwake);
+  // Right after a wake wake-service still looks around in the compute; those logins are neither cold nor warm.
+  for (let login = 0; login < settlingLogins; login++) await timeFirstRow(viaPgwake);
   const bareWarmLogin = await timeFirstRow(direct);
   const warmLogin = await timeFirstRow(viaPgwake);
   await system.admin('POST', '/endpoints/bench/suspend');
