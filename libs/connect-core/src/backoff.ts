@@ -13,7 +13,7 @@ export interface Backoff {
   readonly maxRetries: number;
 }
 
-/** The longest pause before retry `n` (1 is the first). For every n of 1 or more, however absurd, a number up to `capMs`. */
+/** The longest pause before retry `n` (1 is the first). For every whole n, however absurd, a number up to `capMs`. */
 export function ceilingMs(backoff: Backoff, n: number): number {
   return Math.min(backoff.capMs, backoff.baseMs * backoff.factor ** (n - 1));
 }

@@ -192,14 +192,13 @@ export class Driver<C> {
 
   /** Evicts this generation and no other, then gets an address from wake-service: at once, a dead address needs no pause. */
   async #replace(node: CachedNode, evidence: FailureLevel, because: ErrorCode | 'outdated'): Promise<FreshNode> {
-    const { cache, clock, memory } = this.deps;
+    const { cache, memory } = this.deps;
     const suspect = node.suspect();
     const { endpoint, generation } = suspect;
     if (evidence === 'address') memory.distrust(endpoint, generation);
     this.#log.note({ kind: 'evicted', generation, because });
     await orAborted(cache.evict(suspect), this.#deadline.signal);
-    const recent = evidence === 'login' ? memory.vouched(endpoint, clock.now()) : undefined;
-    return recent !== undefined && recent.info.generation > generation ? this.#hold(recent) : this.#wake(generation);
+    return this.#wake(generation);
   }
 
   /** The gate says that this address is not worth a dial: somebody else has found out, or a higher generation is known. */
@@ -216,6 +215,10 @@ export class Driver<C> {
   }
 
   async #wake(suspect: Generation | undefined): Promise<FreshNode> {
+    const { memory, clock } = this.deps;
+    const recent = suspect === undefined ? undefined : memory.vouched(this.journey.endpoint, clock.now());
+    // Others have been told of a higher generation a moment ago: asking once more would bring nothing new.
+    if (suspect !== undefined && recent !== undefined && recent.info.generation > suspect) return this.#hold(recent);
     this.#waitingFor = 'wake';
     this.#lastFailure = undefined;
     const flight = this.deps.room.wake(suspect, this.#passenger, this.#deadline.signal);

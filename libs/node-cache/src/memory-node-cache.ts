@@ -20,8 +20,8 @@ interface Tombstone {
 
 /**
  * A node cache in memory. `put` never lets a lower generation replace a higher one, and storing the same one again renews
- * its age. For `maxAgeMs` after an evict, that generation and those below it stay away from whoever learned of them before
- * the evict; who was given the address by wake-service since may store it. Throws RangeError for bounds that hold nothing.
+ * its age. For `maxAgeMs` after an evict, lower generations stay away, and that generation too unless wake-service has named
+ * it since. Throws RangeError for bounds that hold nothing.
  */
 export function createMemoryNodeCache({ maxEntries, maxAgeMs, clock }: MemoryNodeCacheSettings): NodeCachePort {
   if (!Number.isSafeInteger(maxEntries) || maxEntries < 1) throw new RangeError(`maxEntries: ${maxEntries}`);
@@ -40,8 +40,7 @@ export function createMemoryNodeCache({ maxEntries, maxAgeMs, clock }: MemoryNod
     async put(node, knownSinceMs) {
       const { endpoint, generation } = node;
       const tombstone = tombstones.get(endpoint);
-      // A slow winner, proven before the compute died, must not bring it back ("a late put does not revive ...").
-      if (tombstone && generation <= tombstone.generation && knownSinceMs < tombstone.evictedAtMs) return;
+      if (tombstone && isOutdated(node, knownSinceMs, tombstone)) return;
       const held = nodes.get(endpoint);
       if (held && held.generation > generation) return;
       nodes.set(endpoint, node);
@@ -49,11 +48,19 @@ export function createMemoryNodeCache({ maxEntries, maxAgeMs, clock }: MemoryNod
 
     async evict(suspect) {
       const { endpoint, generation } = suspect.consumeForEviction();
+      const tombstone = tombstones.get(endpoint);
       // Compare and delete: a slow loser must not evict the entry of a winner ("a slow loser does not evict ...").
       if (nodes.get(endpoint)?.generation === generation) nodes.delete(endpoint);
-      const tombstone = tombstones.get(endpoint);
+      // Nothing to delete: this suspect was read before the evict we know of, and tells nothing about what was named since.
+      else if (tombstone?.generation === generation) return;
       if (tombstone && tombstone.generation > generation) return;
       tombstones.set(endpoint, { generation, evictedAtMs: clock.now() });
     },
   };
+}
+
+/** A slow winner, proven before the compute died, must not bring it back ("a late put does not revive ..."). */
+function isOutdated({ generation }: NodeInfo, knownSinceMs: number, tombstone: Tombstone): boolean {
+  if (generation === tombstone.generation) return knownSinceMs < tombstone.evictedAtMs;
+  return generation < tombstone.generation;
 }

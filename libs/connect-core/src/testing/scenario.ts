@@ -3,7 +3,9 @@
 import type { EndpointId, SessionId } from '@pgwake/ids';
 import { type Connector, createConnector } from '../connector.js';
 import type { JourneyEvent, JourneyResult } from '../journey.js';
+import type { DialableNode } from '../node.js';
 import type { ConnectPolicy } from '../policy.js';
+import type { WakePort } from '../ports.js';
 import { type FakeClock, createFakeClock } from './fake-clock.js';
 import {
   type DialEvent,
@@ -41,7 +43,9 @@ export interface ScenarioOptions {
   readonly script?: readonly ScriptEvent[];
   /** Answers instead of a script. */
   readonly onWake?: (suspectGeneration: number | undefined) => WakeEvent;
-  readonly onDial?: () => DialEvent;
+  readonly onDial?: (node: DialableNode) => DialEvent;
+  /** Surrounds every call of the wake port. */
+  readonly aroundWake?: (call: () => ReturnType<WakePort['wake']>) => ReturnType<WakePort['wake']>;
   readonly policy?: Partial<ConnectPolicy>;
   readonly random?: () => number;
   readonly settle: () => Promise<void>;
@@ -62,16 +66,17 @@ export function createScenario(options: ScenarioOptions): Scenario {
       if (!('wake' in event)) throw new Error(`a wake came where the script has ${JSON.stringify(event)}`);
       return event;
     },
-    onDial: () => {
-      if (options.onDial) return options.onDial();
+    onDial: (node) => {
+      if (options.onDial) return options.onDial(node);
       const event = take('dial');
       if (!('dial' in event)) throw new Error(`a dial came where the script has ${JSON.stringify(event)}`);
       return event;
     },
   });
+  const around = options.aroundWake ?? ((call) => call());
   const connector = createConnector({
     cache: world.cache,
-    wake: world.wake,
+    wake: { wake: (request, signal) => around(() => world.wake.wake(request, signal)) },
     clock,
     random: options.random ?? (() => 0.5),
     ...(options.policy ? { policy: options.policy } : {}),
