@@ -1,7 +1,7 @@
 // Sessions on real sockets, with real drivers in front and a real Postgres behind. Only wake-service is played.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import type { Socket} from 'node:net';
+import type { Socket } from 'node:net';
 import { type AddressInfo, type Server, connect, createServer } from 'node:net';
 import { randomUUID } from 'node:crypto';
 import { deriveVerifier, makeMockVerifier, formatVerifier } from '@pgwake/client-auth';

@@ -28,6 +28,10 @@ export class SocketDuplex implements ByteDuplex {
     socket.on('end', this.#onEnd);
     socket.on('error', this.#onError);
     socket.on('close', this.#onClose);
+    // A compute may have died between its login and the handover; its events are over by now.
+    if (socket.destroyed) this.#missed = 'close';
+    else if (socket.readableEnded) this.#missed = 'end';
+    this.#cause = socket.errored ?? undefined;
   }
 
   attach(sink: DuplexSink): void {
