@@ -60,7 +60,7 @@ describe('a socket as a duplex', () => {
     const heard: string[] = [];
     new SocketDuplex(far).attach(record(heard));
     near.resetAndDestroy();
-    await once(far, 'close');
+    await new Promise((resolve) => far.once('close', resolve));
     await new Promise(setImmediate);
     expect(heard).toEqual(['close with a cause']);
   });
@@ -72,8 +72,7 @@ describe('a socket as a duplex', () => {
     duplex.attach(record(first));
     expect(() => duplex.attach(record(second))).toThrow('one sink at a time');
     duplex.detach();
-    near.write('late');
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => near.write('late', resolve));
     duplex.attach({ ...record(second), onBytes: (bytes) => second.push(`got ${Buffer.from(bytes).toString()}`) });
     await once(far, 'data');
     expect(first).toEqual([]);

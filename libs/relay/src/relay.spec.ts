@@ -374,4 +374,16 @@ describe('finish', () => {
     await relay.ended;
     expect(told).toBe(1);
   });
+
+  it('is not needed after destroy, which closes both sides at once', async () => {
+    let told = 0;
+    const { client, compute, relay } = start({ onBothEnded: () => told++ });
+    const cause = new Error('the session took too long');
+    relay.destroy(cause);
+    relay.finish(bye);
+    client.closes();
+    compute.closes();
+    await expect(relay.ended).resolves.toMatchObject({ endedBy: 'gateway', cause, atEnd: 'idle' });
+    expect([client.calls, compute.calls, client.received, told]).toEqual([['destroy'], ['destroy'], [], 0]);
+  });
 });

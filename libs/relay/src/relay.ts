@@ -123,6 +123,7 @@ class SessionRelay implements Relay {
   }
 
   destroy(cause?: Error): void {
+    this.#bothEnded = true; // there is nothing to wait for
     this.#noteEnd('gateway', cause);
     destroyLeg(this.#client);
     destroyLeg(this.#compute);
