@@ -35,7 +35,7 @@ export function createParts(
   const links = new ServiceLinks(driver);
   const exits = new Exits(catalog, driver, links, metrics, log);
   const watches = new ComputeWatches(catalog, links, exits, metrics, log, millis(settings.idleSuspendAfterMs));
-  const starter = new ComputeStarter(catalog, driver, links, watches, metrics, log, millis(settings.startTimeoutMs));
+  const starter = new ComputeStarter(catalog, driver, watches, metrics, log, millis(settings.startTimeoutMs));
   const adopter = new ComputeAdopter(catalog, driver, starter, watches, log);
   const suspendTimeoutMs = millis(settings.suspendTimeoutMs);
   const suspender = new ComputeSuspender(catalog, driver, links, exits, adopter, metrics, log, suspendTimeoutMs);

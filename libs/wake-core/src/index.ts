@@ -46,4 +46,5 @@ export {
   sameRoles,
   serviceDatabaseName,
   serviceRoleName,
+  spareDatabaseName,
 } from './roles.js';

@@ -4,8 +4,8 @@
 
 import type { RoleName } from '@pgwake/ids';
 import type { ActivitySample, RoleVerifier, ServiceAccess } from '@pgwake/wake-core';
-import { serviceRoleName } from '@pgwake/wake-core';
-import { type Client, DatabaseError } from 'pg';
+import { allRoles, rolesNamed } from '../roles/role-queries.js';
+import { type Client, DatabaseError, type QueryConfig } from 'pg';
 import { type ActivityRow, activityQuery, toSample } from './activity-query.js';
 import { connectAsService } from './service-connection.js';
 
@@ -20,27 +20,16 @@ export class ServiceLink {
   ) {}
 
   async sampleActivity(): Promise<ActivitySample> {
-    const rows = await this.#read<ActivityRow>({ name: 'activity', text: activityQuery, values: [] });
+    const rows = await this.#read<ActivityRow>({ name: 'activity', text: activityQuery });
     return toSample(rows[0]);
   }
 
-  /** All roles a client could prove itself to. Whether they may log in is for Postgres to say. */
   async readRoles(): Promise<readonly RoleVerifier[]> {
-    return this.#read<RoleVerifier>({
-      name: 'roles',
-      text: `select rolname as name, rolpassword as verifier from pg_catalog.pg_authid
-             where rolpassword like 'SCRAM-SHA-256$%' and rolname <> $1 order by rolname`,
-      values: [serviceRoleName],
-    });
+    return this.#read(allRoles);
   }
 
   async readVerifiers(names: readonly RoleName[]): Promise<ReadonlyMap<RoleName, string>> {
-    const rows = await this.#read<RoleVerifier>({
-      name: 'verifiers',
-      text: `select rolname as name, rolpassword as verifier from pg_catalog.pg_authid
-             where rolname = any ($1::name[]) and rolpassword like 'SCRAM-SHA-256$%'`,
-      values: [names],
-    });
+    const rows = await this.#read<RoleVerifier>(rolesNamed(names));
     return new Map(rows.map((row) => [row.name, row.verifier]));
   }
 
@@ -49,7 +38,7 @@ export class ServiceLink {
     await this.#discard();
   }
 
-  async #read<Row extends object>(query: { name: string; text: string; values: unknown[] }): Promise<Row[]> {
+  async #read<Row extends object>(query: QueryConfig): Promise<Row[]> {
     const client = await this.#connected();
     try {
       return (await client.query<Row>(query)).rows;

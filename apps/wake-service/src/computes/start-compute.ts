@@ -16,7 +16,6 @@ import type {
 import { applyPendingRoles } from '../roles/apply-role-changes.js';
 import type { ComputeWatches } from './compute-watches.js';
 import { keepTrying } from './keep-trying.js';
-import type { ServiceLinks } from './service-links.js';
 
 export type StartResult =
   | { readonly kind: 'started'; readonly compute: RunningCompute }
@@ -31,7 +30,6 @@ export class ComputeStarter {
   constructor(
     private readonly catalog: Catalog,
     private readonly driver: ComputeDriver,
-    private readonly links: ServiceLinks,
     private readonly watches: ComputeWatches,
     private readonly metrics: WakeMetrics,
     private readonly log: Logger,
@@ -85,7 +83,6 @@ export class ComputeStarter {
         await this.#applyRoles(record, compute);
       } catch (error) {
         this.log.warn({ endpoint: record.id, ...errorKeys(error) }, 'role changes could not be applied');
-        await this.links.drop(compute);
         await this.driver.suspend(compute, endWithinMs);
         const detail = `role changes could not be applied: ${String(error)}`;
         return { result: await this.#fail(compute, 'START_FAILED_TRANSIENT', detail), phases: {} };
@@ -109,8 +106,8 @@ export class ComputeStarter {
 
   async #applyRoles(record: EndpointRecord, compute: RunningCompute): Promise<void> {
     const changes = await this.catalog.pendingRoles(record.id);
-    await applyPendingRoles(this.driver.serviceAccess(compute), changes, record, this.log);
-    await this.catalog.replaceRoles(compute, await this.links.to(compute).readRoles());
+    const roles = await applyPendingRoles(this.driver.serviceAccess(compute), changes, record, this.log);
+    await this.catalog.replaceRoles(compute, roles);
   }
 
   /** A move whose answer was lost has been made all the same. */

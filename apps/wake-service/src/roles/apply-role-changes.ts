@@ -5,12 +5,15 @@ import { type Logger, errorKeys } from '@pgwake/telemetry';
 import {
   type EndpointRecord,
   type RoleChange,
+  type RoleVerifier,
   type ServiceAccess,
   isReservedRole,
   serviceRoleName,
+  spareDatabaseName,
 } from '@pgwake/wake-core';
 import { type Client, DatabaseError, escapeIdentifier, escapeLiteral } from 'pg';
 import { connectAsService } from '../computes/service-connection.js';
+import { allRoles } from './role-queries.js';
 
 /** A role change waits for locks of others; copying the template of a new database takes its time. */
 const answerWithinMs = 15_000;
@@ -34,15 +37,16 @@ export async function applyRoleChange(
 }
 
 /**
- * Applies what was said while the compute slept. What Postgres refuses is logged and left out: one broken role must not
- * keep everybody else from the database. Rejects only when the compute cannot be reached.
+ * Applies what was said while the compute slept, and resolves with all roles there are then. What Postgres refuses is
+ * logged and left out: one broken role must not keep everybody else from the database. Rejects only when the compute
+ * cannot be reached.
  */
 export async function applyPendingRoles(
   access: ServiceAccess,
   changes: readonly RoleChange[],
   endpoint: EndpointDatabase,
   log: Logger,
-): Promise<void> {
+): Promise<readonly RoleVerifier[]> {
   const client = await connectAsService(access, { answerWithinMs });
   try {
     for (const change of changes) {
@@ -51,6 +55,7 @@ export async function applyPendingRoles(
         log.error({ role: change.name, ...errorKeys(error) }, 'Postgres refused a role change');
       });
     }
+    return (await client.query<RoleVerifier>(allRoles)).rows;
   } finally {
     await client.end();
   }
@@ -86,11 +91,18 @@ async function dropRole(client: Client, name: RoleName): Promise<void> {
 }
 
 async function ensureDatabase(client: Client, { database, databaseOwner }: EndpointDatabase): Promise<void> {
-  const { rows } = await client.query<{ owner: string }>(
-    'select pg_catalog.pg_get_userbyid(datdba) as owner from pg_catalog.pg_database where datname = $1',
-    [database],
+  const { rows } = await client.query<{ name: string; owner: string }>(
+    `select datname as name, pg_catalog.pg_get_userbyid(datdba) as owner
+     from pg_catalog.pg_database where datname in ($1, $2)`,
+    [database, spareDatabaseName],
   );
+  const existing = rows.find((row) => row.name === database);
   const [name, owner] = [escapeIdentifier(database), escapeIdentifier(databaseOwner)];
-  if (!rows[0]) await client.query(`create database ${name} owner ${owner}`);
-  else if (rows[0].owner === serviceRoleName) await client.query(`alter database ${name} owner to ${owner}`);
+  if (existing && existing.owner !== serviceRoleName) return;
+  if (!existing && rows.length === 0) {
+    await client.query(`create database ${name} owner ${owner}`);
+    return;
+  }
+  if (!existing) await client.query(`alter database ${spareDatabaseName} rename to ${name}`);
+  await client.query(`alter database ${name} owner to ${owner}`);
 }
