@@ -4,10 +4,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type PortSettings, findFreePortSettings } from './free-port-settings.js';
 import { waitFor } from './wait-for.js';
 
 export type AppName = 'wake-service' | 'tcp-proxy';
@@ -40,28 +40,13 @@ export class System {
 
   private constructor(
     private readonly env: Readonly<Record<string, string>>,
-    readonly tcpPort: number,
-    private readonly adminPort: number,
-    private readonly opsPorts: Readonly<Record<AppName, number>>,
+    private readonly ports: PortSettings,
   ) {}
 
   /** Resolves once both apps are ready. */
   static async start(options: SystemOptions = {}): Promise<System> {
-    const ports = await findFreePorts();
-    const env = {
-      PGWAKE_TCP_PORT: String(ports.tcp),
-      PGWAKE_TCP_OPS_PORT: String(ports.tcpOps),
-      PGWAKE_WAKE_ADDRESS: `127.0.0.1:${ports.grpc}`,
-      PGWAKE_WAKE_GRPC_PORT: String(ports.grpc),
-      PGWAKE_WAKE_ADMIN_PORT: String(ports.admin),
-      PGWAKE_WAKE_OPS_PORT: String(ports.wakeOps),
-      PGWAKE_ON_SHUTDOWN: 'suspend',
-      ...options.env,
-    };
-    const system = new System(env, ports.tcp, ports.admin, {
-      'tcp-proxy': ports.tcpOps,
-      'wake-service': ports.wakeOps,
-    });
+    const ports = await findFreePortSettings();
+    const system = new System({ PGWAKE_ON_SHUTDOWN: 'suspend', ...ports, ...options.env }, ports);
     try {
       await system.startApp('wake-service');
       await system.startApp('tcp-proxy');
@@ -84,7 +69,7 @@ export class System {
       if (child.exitCode !== null || child.signalCode !== null) {
         throw new Error(`${name} ended at its start: ${this.logOf(name).slice(-2_000)}`);
       }
-      return isReady(this.opsPorts[name]);
+      return isReady(name === 'tcp-proxy' ? this.ports.PGWAKE_TCP_OPS_PORT : this.ports.PGWAKE_WAKE_OPS_PORT);
     }, readyLimitMs);
   }
 
@@ -127,12 +112,19 @@ export class System {
     database: string;
     options: string;
   } {
-    return { host: '127.0.0.1', port: this.tcpPort, user: role, password, database, options: `endpoint=${endpoint}` };
+    return {
+      host: '127.0.0.1',
+      port: Number(this.ports.PGWAKE_TCP_PORT),
+      user: role,
+      password,
+      database,
+      options: `endpoint=${endpoint}`,
+    };
   }
 
   /** The answer's JSON. Throws for any status but 2xx. */
   async admin(method: string, path: string, body?: object): Promise<unknown> {
-    const response = await fetch(`http://127.0.0.1:${this.adminPort}${path}`, {
+    const response = await fetch(`http://127.0.0.1:${this.ports.PGWAKE_WAKE_ADMIN_PORT}${path}`, {
       method,
       ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
     });
@@ -149,25 +141,10 @@ export class System {
   }
 }
 
-async function isReady(opsPort: number): Promise<boolean> {
+async function isReady(opsPort: string): Promise<boolean> {
   try {
     return (await fetch(`http://127.0.0.1:${opsPort}/readyz`)).ok;
   } catch {
     return false;
   }
-}
-
-const portNames = ['tcp', 'tcpOps', 'grpc', 'admin', 'wakeOps'] as const;
-
-/** Ports that are free now. Held all at once, so they differ. */
-async function findFreePorts(): Promise<Record<(typeof portNames)[number], number>> {
-  const held = await Promise.all(
-    portNames.map(async (name) => {
-      const server = createServer().listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      return { name, server, port: (server.address() as AddressInfo).port };
-    }),
-  );
-  await Promise.all(held.map(({ server }) => new Promise((resolve) => server.close(resolve))));
-  return Object.fromEntries(held.map(({ name, port }) => [name, port])) as Record<(typeof portNames)[number], number>;
 }
