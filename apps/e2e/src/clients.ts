@@ -1,6 +1,7 @@
 // What the end-to-end specs do as clients, and what they look up behind the gateway's back.
 
 import { execFileSync } from 'node:child_process';
+import { identifyProcess } from '@pgwake/compute-process';
 import type { System, TestEndpoint } from '@pgwake/testkit';
 import pg from 'pg';
 
@@ -40,10 +41,7 @@ export async function postmasterOf(system: System, endpoint: TestEndpoint): Prom
   }
 }
 
+/** A zombie that nobody has reaped yet is dead. */
 export function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
+  return identifyProcess(pid) !== undefined;
 }
