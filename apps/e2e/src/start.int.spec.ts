@@ -158,6 +158,15 @@ describe('npm start', () => {
     await waitFor(async () => (await launcher.query('select word from kept').catch(() => [])).length === 1, 20_000);
   }, 120_000);
 
+  it('refuses to be started twice', async () => {
+    const first = await new Launcher().started();
+    const second = new Launcher();
+    await waitFor(() => second.over, startLimitMs);
+    expect(second.status).toBe(1);
+    expect(second.err).toMatch(/^pgwake runs here already[^\n]*\n$/);
+    expect(await first.query('select word from kept')).toHaveLength(1);
+  }, 120_000);
+
   it('says in one sentence that a port is taken', async () => {
     const squatter = createServer().listen(Number(ports.PGWAKE_TCP_PORT), '127.0.0.1');
     const launcher = new Launcher();

@@ -4,25 +4,31 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { StartupError, loadSettings } from '@pgwake/nest-kit';
+import { type SettingsOf, StartupError, loadSettings } from '@pgwake/nest-kit';
 import { tcpProxySettings } from '@pgwake/tcp-proxy/settings';
 import { wakeServiceSettings } from '@pgwake/wake-service/settings';
 import { ensureCertificate } from './certificates.ts';
 import { progress } from './console.ts';
 import { ensureDemo } from './demo.ts';
+import { holdLauncherLock } from './launcher-lock.ts';
 import { Service } from './service.ts';
 import { renderSummary } from './summary.ts';
 
-/** A service that ends by itself is started again, but not for ever: after so many times in a row something is wrong. */
-const maxRestarts = 5;
+/** A service that ends by itself is started again, but not for ever: so many times within a minute, and something is wrong. */
+const maxRestartsPerMinute = 5;
 const watchIntervalMs = 250;
 
 export async function start(root: string): Promise<void> {
   const stopping = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stopping.abort());
   const services: Service[] = [];
+  let release: (() => void) | undefined;
   try {
-    await run(root, services, stopping.signal);
+    const tcp = loadSettings(tcpProxySettings, process.env);
+    const wake = loadSettings(wakeServiceSettings, process.env);
+    const stateDir = resolve(root, wake.dataDir);
+    release = holdLauncherLock(join(stateDir, 'run', 'launcher.json'));
+    await run({ root, stateDir, tcp, wake }, services, stopping.signal);
   } catch (error) {
     if (!(error instanceof StartupError)) throw error;
     process.stderr.write(`${error.message}\n`);
@@ -30,14 +36,19 @@ export async function start(root: string): Promise<void> {
   } finally {
     // The proxy first: it still needs wake-service for those who are connecting.
     for (const service of services.reverse()) await service.stop();
+    release?.();
   }
   if (stopping.signal.aborted) progress('pgwake has stopped. The data is kept.');
 }
 
-async function run(root: string, services: Service[], stop: AbortSignal): Promise<void> {
-  const tcp = loadSettings(tcpProxySettings, process.env);
-  const wake = loadSettings(wakeServiceSettings, process.env);
-  const stateDir = resolve(root, wake.dataDir);
+interface Installation {
+  readonly root: string;
+  readonly stateDir: string;
+  readonly tcp: SettingsOf<typeof tcpProxySettings>;
+  readonly wake: SettingsOf<typeof wakeServiceSettings>;
+}
+
+async function run({ root, stateDir, tcp, wake }: Installation, services: Service[], stop: AbortSignal): Promise<void> {
   const { caFile, certFile, keyFile } = await ensureCertificate(join(stateDir, 'tls'));
   const builtFrom = newestBuild(root);
   const adminUrl = `http://${urlHost(wake.adminHost)}:${wake.adminPort}`;
@@ -92,8 +103,8 @@ async function keepRunning(services: readonly Service[], stop: AbortSignal): Pro
     await sleep(watchIntervalMs, undefined, { signal: stop }).catch(() => undefined);
     for (const service of services) {
       if (stop.aborted || service.alive) continue;
-      restarts += 1;
-      if (restarts > maxRestarts)
+      restartedAt = [...restartedAt.filter((at) => at > performance.now() - 60_000), performance.now()];
+      if (restartedAt.length > maxRestartsPerMinute)
         throw new StartupError(`${service.name} keeps ending; its log is ${service.logFile}.`);
       progress(`${service.name} ended unexpectedly and is started again.`);
       await service.ensure();
