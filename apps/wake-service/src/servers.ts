@@ -1,12 +1,12 @@
 // The two servers of wake-service in Nest: gRPC for the proxies, HTTP for people.
 
 import { fileURLToPath } from 'node:url';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import { NestFactory } from '@nestjs/core';
 import { type GrpcOptions, Transport } from '@nestjs/microservices';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
-import { StartupError, listen, nestLogger } from '@pgwake/nest-kit';
+import { listen, nestLogger } from '@pgwake/nest-kit';
 import type { Logger } from '@pgwake/telemetry';
 import { wakePackage, wakeProtoUrl } from '@pgwake/wake-api';
 import type { Catalog } from '@pgwake/wake-core';
@@ -17,11 +17,28 @@ import type { WakeServiceSettings } from './settings.js';
 import { WakeServiceModule } from './wake-service.module.js';
 
 const bodyLimit = '64kb';
+const adminAddressSetting = 'PGWAKE_WAKE_ADMIN_HOST and PGWAKE_WAKE_ADMIN_PORT';
 
 export interface Servers {
   readonly adminPort: number;
   /** No new requests; resolves when those under way are answered. */
   close(): Promise<void>;
+}
+
+/**
+ * Rejects with a StartupError when an address cannot be had. Asked before anything is made that takes time, and because
+ * gRPC itself only says that it could not.
+ */
+export async function requireFreeAddresses(settings: WakeServiceSettings): Promise<void> {
+  const { grpcHost, grpcPort, adminHost, adminPort } = settings;
+  for (const address of [
+    { host: grpcHost, port: grpcPort, setting: 'PGWAKE_WAKE_GRPC_HOST and PGWAKE_WAKE_GRPC_PORT' },
+    { host: adminHost, port: adminPort, setting: adminAddressSetting },
+  ]) {
+    const trial = createServer();
+    await listen(trial, address);
+    await new Promise((resolve) => trial.close(resolve));
+  }
 }
 
 /** Rejects with a StartupError when an address cannot be had, and leaves nothing open then. */
@@ -31,11 +48,10 @@ export async function startServers(
   settings: WakeServiceSettings,
   log: Logger,
 ): Promise<Servers> {
-  const app = await NestFactory.create<NestExpressApplication>(WakeServiceModule.with(catalog, parts), {
+  const app = await NestFactory.create<NestExpressApplication>(WakeServiceModule.with(catalog, parts, log), {
     logger: nestLogger(log),
     abortOnError: false,
     bodyParser: false,
-    forceCloseConnections: true,
   });
   app.disable('x-powered-by');
   app.use(guardCallers([settings.adminHost, ...settings.adminHostNames]));
@@ -43,7 +59,7 @@ export async function startServers(
   app.useGlobalFilters(new ProblemFilter(log));
   app.connectMicroservice<GrpcOptions>(grpcOptions(settings), { inheritAppConfig: false });
   try {
-    await listenGrpc(app, settings);
+    await app.startAllMicroservices();
     serveOpenApi(app);
     await app.init();
     const server = app.getHttpServer() as Server;
@@ -52,7 +68,7 @@ export async function startServers(
     const adminPort = await listen(server, {
       host: settings.adminHost,
       port: settings.adminPort,
-      setting: 'PGWAKE_WAKE_ADMIN_HOST and PGWAKE_WAKE_ADMIN_PORT',
+      setting: adminAddressSetting,
     });
     return { adminPort, close: () => app.close() };
   } catch (error) {
@@ -81,17 +97,6 @@ function grpcOptions({ grpcHost, grpcPort }: WakeServiceSettings): GrpcOptions {
       },
     },
   };
-}
-
-async function listenGrpc(app: NestExpressApplication, { grpcHost, grpcPort }: WakeServiceSettings): Promise<void> {
-  try {
-    await app.startAllMicroservices();
-  } catch (error) {
-    throw new StartupError(
-      `cannot listen on ${grpcHost}:${grpcPort}; choose another address with PGWAKE_WAKE_GRPC_HOST and PGWAKE_WAKE_GRPC_PORT.`,
-      { cause: error },
-    );
-  }
 }
 
 function serveOpenApi(app: NestExpressApplication): void {

@@ -7,7 +7,7 @@ import { type OpsServer, Readiness, type RunningApp, startOpsServer } from '@pgw
 import { type Logger, createRegistry, createWakeMetrics, errorKeys } from '@pgwake/telemetry';
 import { layFoundation } from './foundation.js';
 import { type Parts, createParts } from './parts.js';
-import { startServers } from './servers.js';
+import { requireFreeAddresses, startServers } from './servers.js';
 import type { WakeServiceSettings } from './settings.js';
 
 /** Shutdowns write; more at once would only make each slower. */
@@ -32,6 +32,7 @@ export async function startWakeService(settings: WakeServiceSettings, log: Logge
       registry,
     });
     undo.unshift(() => ops.close());
+    await requireFreeAddresses(settings);
     const foundation = await layFoundation(settings, log);
     undo.unshift(() => foundation.close());
     const parts = createParts(foundation, settings, createWakeMetrics(registry), log);

@@ -33,8 +33,9 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  proxy?.close();
+  // The proxy is still connected: that must not hold it up.
   await service?.drain();
+  proxy?.close();
   await rm(dataDir, { recursive: true, force: true });
 });
 
@@ -396,8 +397,22 @@ describe('the admin API', () => {
   });
 });
 
+describe('the catalog', () => {
+  it('may die: what runs goes on, and wakes are served again when it is back', async () => {
+    const { id, password } = await newEndpoint();
+    const client = await login(await wake(id), password);
+    const lock = await readFile(join(dataDir, 'catalog', 'socket', '.s.PGSQL.5432.lock'), 'utf8');
+    process.kill(Number(lock.split('\n')[0]), 'SIGKILL');
+    expect((await client.query('select 1')).rowCount).toBe(1);
+    const wokenAgain = async () => (await wake(id).catch(() => undefined))?.generation === 1;
+    await waitFor(wokenAgain, 20_000);
+    await client.end();
+  });
+});
+
 describe('what keeps it from starting', () => {
   it.each([
+    ['a taken gRPC port', () => ({ PGWAKE_WAKE_GRPC_PORT: String(grpcPort) }), 'PGWAKE_WAKE_GRPC_PORT'],
     ['a taken ops port', () => ({ PGWAKE_WAKE_OPS_PORT: String(service.opsPort) }), 'PGWAKE_WAKE_OPS_PORT'],
     ['a missing directory of binaries', () => ({ PGWAKE_POSTGRES_BIN_DIR: '/nowhere' }), '/nowhere'],
     [
@@ -407,7 +422,7 @@ describe('what keeps it from starting', () => {
     ],
   ])('is told in one sentence: %s', async (_, overrides, words) => {
     const failure = await startWakeService(
-      settings({ PGWAKE_DATA_DIR: join(dataDir, 'other'), ...overrides() }),
+      settings({ PGWAKE_DATA_DIR: join(dataDir, 'other'), PGWAKE_WAKE_GRPC_PORT: '0', ...overrides() }),
       log,
     ).then(
       () => undefined,

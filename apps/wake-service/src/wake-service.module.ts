@@ -1,6 +1,7 @@
 // Composition for Nest: the controllers, and the parts they are given.
 
 import { type DynamicModule, Module } from '@nestjs/common';
+import type { Logger } from '@pgwake/telemetry';
 import type { Catalog } from '@pgwake/wake-core';
 import { EndpointsController } from './admin/endpoints.controller.js';
 import { ComputeSuspender } from './computes/suspend-compute.js';
@@ -10,15 +11,16 @@ import { WakeController } from './grpc/wake.controller.js';
 import type { Parts } from './parts.js';
 import { EndpointAccessReader } from './roles/endpoint-access.js';
 import { RoleKeeper } from './roles/role-keeper.js';
-import { catalogToken } from './tokens.js';
+import { catalogToken, logToken } from './tokens.js';
 
 @Module({})
 export class WakeServiceModule {
-  static with(catalog: Catalog, parts: Parts): DynamicModule {
+  static with(catalog: Catalog, parts: Parts, log: Logger): DynamicModule {
     return {
       module: WakeServiceModule,
       controllers: [EndpointsController, WakeController],
       providers: [
+        { provide: logToken, useValue: log },
         { provide: catalogToken, useValue: catalog },
         { provide: ComputeWaker, useValue: parts.waker },
         { provide: ComputeSuspender, useValue: parts.suspender },

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Patch, Post, Put, Query } from '@nestjs/common';
 import { deriveVerifier } from '@pgwake/client-auth';
 import { type EndpointId, type RoleName, millis } from '@pgwake/ids';
-import { describeAddress, toGatewayError } from '@pgwake/wake-api';
+import { describeAddress } from '@pgwake/wake-api';
 import type { Catalog, EndpointRecord } from '@pgwake/wake-core';
 import type { z } from 'zod';
 import { ComputeSuspender } from '../computes/suspend-compute.js';
@@ -14,7 +14,7 @@ import { type RoleChangeResult, RoleKeeper } from '../roles/role-keeper.js';
 import { catalogToken } from '../tokens.js';
 import { viewEndpoint, viewWake } from './endpoint-view.js';
 import { Operation } from './openapi.js';
-import { endpointNotFound, problem } from './problem.js';
+import { endpointNotFound, problem, wakeFailed } from './problem.js';
 import * as schemas from './schemas.js';
 import { validate } from './validate.js';
 
@@ -131,7 +131,7 @@ export class EndpointsController {
   async wake(@Param('id', id) endpoint: EndpointId) {
     await this.#require(endpoint);
     const outcome = await this.waker.wake({ endpoint, suspectGeneration: undefined, reason: 'admin' });
-    if (!outcome.ok) throw toGatewayError(outcome.failure, '');
+    if (!outcome.ok) throw wakeFailed(outcome.failure);
     const { generation, startKind, address } = outcome.node;
     return { generation, startKind, address: describeAddress(address) };
   }

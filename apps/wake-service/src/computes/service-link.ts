@@ -4,6 +4,7 @@
 
 import type { RoleName } from '@pgwake/ids';
 import type { ActivitySample, RoleVerifier, ServiceAccess } from '@pgwake/wake-core';
+import { NextRead } from '../roles/next-read.js';
 import { allRoles, rolesNamed } from '../roles/role-queries.js';
 import { type Client, DatabaseError, type QueryConfig } from 'pg';
 import { type ActivityRow, activityQuery, toSample } from './activity-query.js';
@@ -11,6 +12,7 @@ import { connectAsService } from './service-connection.js';
 
 export class ServiceLink {
   #client: Promise<Client> | undefined;
+  readonly #verifiers = new NextRead((roles: readonly RoleName[]) => this.#readVerifiers(roles));
   #closed = false;
 
   /** `onLost`: an established connection ended although nobody closed it. */
@@ -28,14 +30,19 @@ export class ServiceLink {
     return this.#read(allRoles);
   }
 
-  async readVerifiers(names: readonly RoleName[]): Promise<ReadonlyMap<RoleName, string>> {
-    const rows = await this.#read<RoleVerifier>(rolesNamed(names));
-    return new Map(rows.map((row) => [row.name, row.verifier]));
+  /** As it was at some moment after the call. Many callers share one read, and there is one at a time. */
+  verifierOf(role: RoleName): Promise<string | undefined> {
+    return this.#verifiers.ask(role);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     await this.#discard();
+  }
+
+  async #readVerifiers(names: readonly RoleName[]): Promise<ReadonlyMap<RoleName, string>> {
+    const rows = await this.#read<RoleVerifier>(rolesNamed(names));
+    return new Map(rows.map((row) => [row.name, row.verifier]));
   }
 
   async #read<Row extends object>(query: QueryConfig): Promise<Row[]> {

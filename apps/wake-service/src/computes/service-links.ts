@@ -20,7 +20,10 @@ export class ServiceLinks {
     const held = this.#links.get(compute.endpoint);
     if (held && isSameCompute(held.ref, compute)) return held.link;
     void held?.link.close();
-    const link = new ServiceLink(this.driver.serviceAccess(compute), () => this.#onLost(compute));
+    const link = new ServiceLink(this.driver.serviceAccess(compute), () => {
+      if (this.#links.get(compute.endpoint)?.link === link) this.#links.delete(compute.endpoint);
+      this.#onLost(compute);
+    });
     this.#links.set(compute.endpoint, { ref: compute, link });
     return link;
   }

@@ -1,12 +1,13 @@
 // The gRPC side: what the proxies ask. Translates between the messages of wake.proto and the typed words of wake-api.
 
 import { status } from '@grpc/grpc-js';
-import { Controller, Inject } from '@nestjs/common';
+import { Controller, Inject, UseFilters } from '@nestjs/common';
 import { GrpcMethod, RpcException } from '@nestjs/microservices';
 import { type EndpointId, type RoleName, parseEndpointId, parseGeneration, parseRoleName } from '@pgwake/ids';
 import { wakeServiceName } from '@pgwake/wake-api';
 import { ComputeWaker } from '../computes/wake-computes.js';
 import { EndpointAccessReader } from '../roles/endpoint-access.js';
+import { CallErrorFilter } from './call-error-filter.js';
 import { type WakeComputeResponse, toWakeResponse } from './wake-messages.js';
 
 interface WakeComputeRequest {
@@ -20,6 +21,7 @@ interface GetEndpointAccessRequest {
 }
 
 @Controller()
+@UseFilters(CallErrorFilter)
 export class WakeController {
   constructor(
     @Inject(ComputeWaker) private readonly waker: ComputeWaker,

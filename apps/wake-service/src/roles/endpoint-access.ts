@@ -7,9 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { formatVerifier, makeMockVerifier, parseVerifier } from '@pgwake/client-auth';
 import type { EndpointId, RoleName } from '@pgwake/ids';
 import type { EndpointAccess } from '@pgwake/wake-api';
-import { type Catalog, type RunningCompute, isReservedRole, isSameCompute, runningCompute } from '@pgwake/wake-core';
+import { type Catalog, type RunningCompute, isReservedRole, runningCompute } from '@pgwake/wake-core';
 import type { ServiceLinks } from '../computes/service-links.js';
-import { NextRead } from './next-read.js';
 
 /** After that the catalog's copy, a few seconds old at most, is good enough. */
 const liveReadLimitMs = 500;
@@ -17,20 +16,11 @@ const liveReadLimitMs = 500;
 type LiveAnswer = { readonly kind: 'read'; readonly verifier: string | undefined } | { readonly kind: 'unanswered' };
 
 export class EndpointAccessReader {
-  readonly #live = new Map<
-    EndpointId,
-    { readonly compute: RunningCompute; readonly read: NextRead<RoleName, string> }
-  >();
-
   constructor(
     private readonly catalog: Catalog,
     private readonly links: ServiceLinks,
     private readonly mockSecret: Uint8Array,
-  ) {
-    catalog.onChange((endpoint) => {
-      if (endpoint !== undefined) this.#live.delete(endpoint);
-    });
-  }
+  ) {}
 
   /** Rejects only when the catalog cannot be asked. */
   async read(endpoint: EndpointId, role: RoleName): Promise<EndpointAccess> {
@@ -61,18 +51,10 @@ export class EndpointAccessReader {
 
   async #ask(compute: RunningCompute, role: RoleName): Promise<LiveAnswer> {
     try {
-      return { kind: 'read', verifier: await this.#readerOf(compute).ask(role) };
+      return { kind: 'read', verifier: await this.links.to(compute).verifierOf(role) };
     } catch {
       return { kind: 'unanswered' };
     }
-  }
-
-  #readerOf(compute: RunningCompute): NextRead<RoleName, string> {
-    const held = this.#live.get(compute.endpoint);
-    if (held && isSameCompute(held.compute, compute)) return held.read;
-    const read = new NextRead<RoleName, string>((roles) => this.links.to(compute).readVerifiers(roles));
-    this.#live.set(compute.endpoint, { compute, read });
-    return read;
   }
 
   #mock(endpoint: EndpointId, role: RoleName): string {
