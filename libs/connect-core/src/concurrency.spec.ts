@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { millis } from '@pgwake/ids';
+import { type Generation, millis } from '@pgwake/ids';
+import { SuspectNode } from './node.js';
 import { type Scenario, type ScenarioOptions, createScenario, endpoint } from './testing/scenario.js';
 import { nodeInfo } from './testing/script-world.js';
 import type { DialEvent } from './testing/script-world.js';
@@ -68,6 +69,62 @@ describe('a hundred clients of a sleeping endpoint', () => {
     });
     expect(await endsOf(story, crowd(story, 100).journeys)).toEqual(Array(100).fill(1));
     expect(dials).toBe(5 + 100);
+  });
+  it('are led again when the address stops answering: one tries, the others wait', async () => {
+    let dials = 0;
+    const story = scenario({
+      cached: 3,
+      policy: { dialsInFlightPerEndpoint: 1 },
+      onDial: () => (++dials === 2 ? { dial: 'COMPUTE_STARTING', options: { retryAfterMs: 5_000 } } : { dial: 'ok' }),
+    });
+    const { journeys } = crowd(story, 100);
+    await story.clock.advance(4_000);
+    expect(dials).toBe(2);
+    expect(await endsOf(story, journeys)).toEqual(Array(100).fill(3));
+  });
+  it('are led by the same one when wake-service, asked again, names the same generation', async () => {
+    let dials = 0;
+    const story = scenario({
+      policy: { askAgainAfterSuspectDials: 1 },
+      onWake: (suspect) => ({ wake: 'ok', generation: suspect ?? 1, afterMs: 2 }),
+      onDial: () => (++dials <= 5 ? { dial: 'COMPUTE_REFUSED', afterMs: 10 } : { dial: 'ok', afterMs: 10 }),
+    });
+    expect(await endsOf(story, crowd(story, 100).journeys)).toEqual(Array(100).fill(1));
+    expect(dials).toBe(5 + 100);
+  });
+  it('do not wait for one who was told that the compute is full', async () => {
+    let dials = 0;
+    const story = scenario({
+      onWake: () => ({ wake: 'ok', generation: 1 }),
+      onDial: () => (++dials === 1 ? { dial: 'COMPUTE_FULL', options: { retryAfterMs: 10_000 } } : { dial: 'ok' }),
+    });
+    const { journeys } = crowd(story, 2);
+    expect((await story.clock.run(journeys[1] as Travel)).report.totalMs).toBe(0);
+    expect(await endsOf(story, journeys)).toEqual([1, 1]);
+  });
+  it('count the wake call they joined as theirs too', async () => {
+    const story = scenario({
+      onWake: () => ({ wake: 'ok', generation: 1, afterMs: 100 }),
+      onDial: () => ({ dial: 'ok' }),
+    });
+    const first = story.travel();
+    await story.clock.advance(40);
+    const results = await story.clock.run(Promise.all([first, story.travel()]));
+    expect(results.map(({ report }) => [report.wakeAttempts, report.wakeWaitMs])).toEqual([
+      [1, 100],
+      [1, 60],
+    ]);
+  });
+  it('who join a wake call that is lost get another one: no call outlives the deadline of the one who made it', async () => {
+    let calls = 0;
+    const story = scenario({
+      onWake: () => (++calls === 1 ? { wake: 'hangs' } : { wake: 'ok', generation: 1 }),
+      onDial: () => ({ dial: 'ok' }),
+    });
+    const first = story.travel();
+    await story.clock.advance(20_000);
+    expect(await endsOf(story, [first, story.travel()])).toEqual(['WAKE_TIMEOUT', 1]);
+    expect(calls).toBe(2);
   });
   it('are told one by one that the endpoint does not exist, each with its own user', async () => {
     const story = scenario({ onWake: () => ({ wake: 'ENDPOINT_NOT_FOUND', afterMs: 5 }) });
@@ -178,6 +235,19 @@ describe('when the one who leads leaves', () => {
     expect(results.map((result) => result.ok)).toEqual([false, true, true]);
     expect(results[1]?.report).toMatchObject({ queueMs: 1_000, totalMs: 1_000 });
   });
+  it('while it wakes what its cached address did not give, the wake goes on and nobody dials the dead address again', async () => {
+    const story = scenario({
+      cached: 3,
+      onWake: () => ({ wake: 'ok', generation: 4, afterMs: 500 }),
+      onDial: (node) => (node.origin === 'cached' ? { dial: 'COMPUTE_REFUSED' } : { dial: 'ok' }),
+    });
+    const { leave, journeys } = crowd(story, 3);
+    await story.clock.advance(100);
+    leave[0]?.();
+    expect(await endsOf(story, journeys)).toEqual(['CLIENT_GONE', 4, 4]);
+    expect(count(story, 'wake(3)')).toBe(1);
+    expect(count(story, 'dial cached 3')).toBe(1);
+  });
   it('while it pauses, the next one dials at once', async () => {
     let dials = 0;
     const story = scenario({
@@ -206,6 +276,23 @@ describe('when the one who leads leaves', () => {
     await story.clock.advance(50);
     for (const one of leave) one();
     expect(await endsOf(story, journeys)).toEqual(Array(3).fill('CLIENT_GONE'));
+  });
+  it('and it was the only one who waited for the wake, the next gets a wake of its own though the endpoint is in use', async () => {
+    let calls = 0;
+    const story = scenario({
+      cached: 3,
+      onWake: () => (++calls === 1 ? { wake: 'hangs' } : { wake: 'ok', generation: 3 }),
+      onDial: (node) => (node.origin === 'cached' ? { dial: 'ok', afterMs: 1_000 } : { dial: 'ok' }),
+    });
+    const busy = story.travel();
+    await story.clock.advance(10);
+    await story.world.cache.evict(new SuspectNode(endpoint, 3 as Generation));
+    const { leave, journeys } = crowd(story, 1);
+    await story.clock.advance(10);
+    leave[0]?.();
+    await settle();
+    expect(await endsOf(story, [busy, ...journeys, story.travel()])).toEqual([3, 'CLIENT_GONE', 3]);
+    expect(calls).toBe(2);
   });
   it('and everybody else too, the next client gets a wake of its own', async () => {
     let calls = 0;
@@ -277,6 +364,21 @@ describe('generations', () => {
     await story.world.cache.put(nodeInfo(endpoint, 3), 0);
     expect(await endsOf(story, [first, story.travel()])).toEqual([4, 4]);
     expect(story.told().filter((told) => told.startsWith('wake'))).toEqual(['wake', 'wake(3)']);
+    // By the first alone; the second was not content with the generation it distrusts.
+    expect(count(story, 'dial fresh 3')).toBe(1);
+  });
+  it('an answer is not used any more once its compute was reached: the node cache has it, or has lost it for a reason', async () => {
+    let dials = 0;
+    const story = scenario({
+      onWake: (suspect) => ({ wake: 'ok', generation: suspect ?? 1 }),
+      onDial: () => (++dials === 2 ? { dial: 'ok', afterMs: 1_000 } : { dial: 'ok', afterMs: 5 }),
+    });
+    const pair = crowd(story, 2).journeys;
+    await story.clock.advance(100);
+    await story.world.cache.evict(new SuspectNode(endpoint, 1 as Generation));
+    const late = story.travel();
+    await endsOf(story, [...pair, late]);
+    expect(count(story, 'wake')).toBe(2);
   });
 });
 

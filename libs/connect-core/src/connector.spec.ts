@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import type { EndpointId } from '@pgwake/ids';
 import type { JourneyEvent } from './journey.js';
 import { defaultPolicy } from './policy.js';
 import { type Scenario, type ScenarioOptions, type ScriptEvent, createScenario, endpoint } from './testing/scenario.js';
@@ -64,12 +65,38 @@ describe('a cached address that turns out suspect', () => {
     expect(end).toBe(4);
     expect(told.slice(2)).toEqual(['dial cached 3', 'evict 3', 'wake(3)', 'dial fresh 4', 'put 4']);
   });
+  it('is forgotten for good when wake-service names a lower generation: wake-service has the last word', async () => {
+    const { end, told } = await play({ cached: 9, script: [refused, wakes(4), connects] });
+    expect(end).toBe(4);
+    expect(told).toEqual(['dial cached 9', 'evict 9', 'wake(9)', 'dial fresh 4', 'put 4']);
+  });
   it('gives up after the bounded number of redials of the fresh compute', async () => {
     const policy = { redial: { ...defaultPolicy.redial, maxRetries: 5 }, askAgainAfterSuspectDials: 100 };
     const script = [refused, wakes(4), ...Array<ScriptEvent>(6).fill(refused)];
     const { end, told } = await play({ cached: 3, policy, script });
     expect(end).toBe('CONNECT_DEADLINE');
     expect(told.filter((call) => call === 'dial fresh 4')).toHaveLength(6);
+  });
+});
+
+describe('what is stored', () => {
+  it('says since when it is known, so that the cache can refuse what was evicted later', async () => {
+    const story = scenario({
+      cached: 3,
+      script: [
+        { dial: 'COMPUTE_REFUSED', afterMs: 7 },
+        { wake: 'ok', generation: 4, afterMs: 40 },
+        { dial: 'ok', afterMs: 5 },
+      ],
+    });
+    const startedAtMs = story.clock.now();
+    await story.finish();
+    expect(story.world.calls.at(-1)).toEqual({
+      call: 'put',
+      atMs: startedAtMs + 52,
+      generation: 4,
+      knownSinceMs: startedAtMs + 7,
+    });
   });
 });
 
@@ -154,6 +181,13 @@ describe('a failed wake', () => {
   ] as const)('is final after %s', async (wake, code) => {
     expect(await play({ script: [{ wake }] })).toEqual({ end: code, told: ['wake'] });
   });
+  it('is what it is when wake-service answers for another endpoint', async () => {
+    const other = 'other' as EndpointId;
+    expect(await play({ script: [{ wake: 'ok', generation: 1, endpoint: other }] })).toEqual({
+      end: 'WAKE_FAILED',
+      told: ['wake'],
+    });
+  });
   it('is final too after one that was repeated', async () => {
     expect((await play({ script: [{ wake: 'BUSY' }, { wake: 'START_FAILED' }] })).end).toBe('WAKE_FAILED');
   });
@@ -223,6 +257,7 @@ describe('pauses', () => {
     const result = await story.finish();
     expect(result.ok ? 'ok' : result.error.code).toBe('CONNECT_DEADLINE');
     expect(result.report.totalMs).toBe(5_000);
+    expect(story.clock.sleeps).toEqual([5_000]);
   });
 });
 

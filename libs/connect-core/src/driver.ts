@@ -110,7 +110,6 @@ export class Driver<C> {
 
   async #dialInTurn(node: DialableNode): Promise<Dialled<C>> {
     const { gate } = this.deps.room;
-    if (this.#deadline.leftMs() === 0) throw outOfTime('dial', this.#lastFailure);
     const admission = await this.#log.timed('queueMs', gate.enter(this, node, this.#deadline.signal));
     if (admission === 'outdated') return { kind: 'outdated' };
     try {
@@ -122,7 +121,7 @@ export class Driver<C> {
 
   async #dial(node: DialableNode): Promise<Dialled<C>> {
     const { clock, policy, room } = this.deps;
-    const { mechanism, signal } = this.journey;
+    const { mechanism } = this.journey;
     const { origin } = node;
     const { generation } = node.info;
     const limit = clock.timeout(
@@ -139,10 +138,6 @@ export class Driver<C> {
       .timed('dialMs', orAborted(work, this.#deadline.signal, discardLate))
       .finally(() => limit.release());
     if (!outcome.ok) return this.#judge(node, outcome.failure, dialAttempt);
-    if (signal.aborted) {
-      mechanism.discard(outcome.connection);
-      throw new GatewayError('CLIENT_GONE');
-    }
     room.gate.answers(generation);
     this.#log.note({ kind: 'dialled', dialAttempt, origin, generation });
     return { kind: 'connected', connection: outcome.connection };
@@ -183,7 +178,7 @@ export class Driver<C> {
       case 'stop':
         throw error;
       case 'replace':
-        return this.#replace(verdict.node, verdict.evidence, error.code);
+        return this.#replace(verdict.node, error.code);
       case 'dialAgain':
         await this.#pause(error);
         return verdict.address === 'suspect' ? this.#doubt(node) : node;
@@ -191,20 +186,18 @@ export class Driver<C> {
   }
 
   /** Evicts this generation and no other, then gets an address from wake-service: at once, a dead address needs no pause. */
-  async #replace(node: CachedNode, evidence: FailureLevel, because: ErrorCode | 'outdated'): Promise<FreshNode> {
-    const { cache, memory } = this.deps;
+  async #replace(node: CachedNode, because: ErrorCode | 'outdated'): Promise<FreshNode> {
     const suspect = node.suspect();
-    const { endpoint, generation } = suspect;
-    if (evidence === 'address') memory.distrust(endpoint, generation);
+    const { generation } = suspect;
     this.#log.note({ kind: 'evicted', generation, because });
-    await orAborted(cache.evict(suspect), this.#deadline.signal);
+    await orAborted(this.deps.cache.evict(suspect), this.#deadline.signal);
     return this.#wake(generation);
   }
 
   /** The gate says that this address is not worth a dial: somebody else has found out, or a higher generation is known. */
   #moveOn(node: DialableNode): Promise<FreshNode> {
     this.#spendRedial();
-    return node.origin === 'cached' ? this.#replace(node, 'address', 'outdated') : this.#wake(node.info.generation);
+    return node.origin === 'cached' ? this.#replace(node, 'outdated') : this.#wake(node.info.generation);
   }
 
   /** A fresh compute that keeps failing may have died: every few dials wake-service is asked. A higher generation: switch. */

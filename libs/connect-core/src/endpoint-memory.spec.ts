@@ -1,13 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
-import type { EndpointId, Generation } from '@pgwake/ids';
+import type { EndpointId } from '@pgwake/ids';
 import { EndpointMemory } from './endpoint-memory.js';
 import { completePolicy } from './policy.js';
 import { RetryBudget } from './retry-budget.js';
 import { endpoint } from './testing/scenario.js';
 import { nodeInfo } from './testing/script-world.js';
 
-const answerAt = (answeredAtMs: number, generation = 3) =>
-  ({ info: nodeInfo(endpoint, generation), startKind: 'running', askedAtMs: answeredAtMs, answeredAtMs }) as const;
+const answerAt = (answeredAtMs: number) =>
+  ({ info: nodeInfo(endpoint, 3), startKind: 'running', askedAtMs: answeredAtMs, answeredAtMs }) as const;
 
 describe('a retry budget', () => {
   const policy = { perJourney: 0.2, perSecond: 10, most: 100 };
@@ -32,14 +32,6 @@ describe('what is remembered of an endpoint', () => {
     memory.vouch(answerAt(1_000), 1_000);
     expect(memory.vouched(endpoint, 5_999)?.info.generation).toBe(3);
     expect(memory.vouched(endpoint, 6_000)).toBeUndefined();
-  });
-  it('does not vouch for a generation that was distrusted since', () => {
-    const memory = new EndpointMemory(completePolicy({}));
-    memory.vouch(answerAt(1_000, 4), 1_000);
-    memory.distrust(endpoint, 3 as Generation);
-    expect(memory.vouched(endpoint, 1_000)?.info.generation).toBe(4);
-    memory.distrust(endpoint, 4 as Generation);
-    expect(memory.vouched(endpoint, 1_000)).toBeUndefined();
   });
   it('is bounded: the endpoint heard of longest ago is forgotten', () => {
     const memory = new EndpointMemory(completePolicy({ rememberedEndpoints: 2 }));

@@ -1,7 +1,7 @@
 // What is kept of an endpoint after its last journey: the retry budget and the last answer of wake-service. Bounded; the
 // endpoint heard of longest ago is forgotten first, which costs it nothing but a full budget.
 
-import type { EndpointId, Generation } from '@pgwake/ids';
+import type { EndpointId } from '@pgwake/ids';
 import type { ConnectPolicy } from './policy.js';
 import { RetryBudget } from './retry-budget.js';
 import type { WakeAnswer } from './wake-flight.js';
@@ -27,15 +27,10 @@ export class EndpointMemory {
     this.#recall(answer.info.endpoint, nowMs).answer = answer;
   }
 
-  /** What wake-service named less than `vouchedForMs` ago and nobody has had reason to distrust since. */
+  /** What wake-service named less than `vouchedForMs` ago. */
   vouched(endpoint: EndpointId, nowMs: number): WakeAnswer | undefined {
     const answer = this.#endpoints.get(endpoint)?.answer;
     return answer !== undefined && nowMs - answer.answeredAtMs < this.policy.vouchedForMs ? answer : undefined;
-  }
-
-  distrust(endpoint: EndpointId, generation: Generation): void {
-    const remembered = this.#endpoints.get(endpoint);
-    if (remembered?.answer?.info.generation === generation) remembered.answer = undefined;
   }
 
   get size(): number {

@@ -3,7 +3,7 @@
 import type { EndpointId, Generation } from '@pgwake/ids';
 import { DialGate } from './dial-gate.js';
 import type { EndpointMemory } from './endpoint-memory.js';
-import { type FlightDeps, type FlightEnd, type Passenger, WakeFlight } from './wake-flight.js';
+import { type FlightDeps, type FlightEnd, type Passenger, type WakeAnswer, WakeFlight } from './wake-flight.js';
 
 export class EndpointRoom {
   readonly gate: DialGate;
@@ -49,19 +49,13 @@ export class EndpointRoom {
     if (current !== undefined && (answer === undefined || suspect === undefined || answer.info.generation > suspect)) {
       return current;
     }
-    this.#flight = new WakeFlight(this.deps, this.endpoint, suspect, passenger, (flight, end) =>
-      this.#landed(flight, end),
-    );
+    this.#flight = new WakeFlight(this.deps, this.endpoint, suspect, passenger, (answer) => this.#answered(answer));
     return this.#flight;
   }
 
-  #landed(flight: WakeFlight, end: FlightEnd): void {
-    if (end.ok) {
-      this.memory.vouch(end.answer, end.answer.answeredAtMs);
-      this.gate.renew(end.answer.info.generation);
-    } else if (this.#flight === flight) {
-      this.#flight = undefined;
-    }
+  #answered(answer: WakeAnswer): void {
+    this.memory.vouch(answer, answer.answeredAtMs);
+    this.gate.renew(answer.info.generation);
   }
 }
 

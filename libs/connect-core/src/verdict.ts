@@ -19,8 +19,6 @@ export interface DialAgain {
 /** Evict this cached generation, wake, and dial what the wake names. Even if the failure says stop: it may be somebody else's. */
 export interface Replace {
   readonly kind: 'replace';
-  /** `login`: the server answered, but may be another tenant's by now. `address`: nobody fit to answer was there. */
-  readonly evidence: FailureLevel;
 }
 
 export type CachedVerdict = Stop | DialAgain | Replace;
@@ -37,7 +35,7 @@ export function judgeCachedDial(failure: DialFailure, standing: CachedStanding):
   const { dial, address } = failure.error.entry;
   switch (resolveCached(address, failure.proven, standing)) {
     case 'suspect':
-      return { kind: 'replace', evidence: levelOf(failure) };
+      return { kind: 'replace' };
     case 'trusted':
       return dial === 'stop' ? { kind: 'stop' } : { kind: 'dialAgain', address: 'trusted' };
   }

@@ -61,7 +61,7 @@ export class WakeFlight {
     readonly suspectGeneration: Generation | undefined,
     first: Passenger,
     /** Called before any passenger is told. */
-    private readonly onEnd: (flight: WakeFlight, end: FlightEnd) => void,
+    private readonly onAnswer: (answer: WakeAnswer) => void,
   ) {
     this.#passengers.add(first);
     this.#end = this.#fly(first.sessionId);
@@ -92,8 +92,10 @@ export class WakeFlight {
 
   async #fly(sessionId: SessionId): Promise<FlightEnd> {
     const end = await this.#askUntilAnswered(sessionId);
-    if (end.ok) this.#answer = end.answer;
-    this.onEnd(this, end);
+    if (end.ok) {
+      this.#answer = end.answer;
+      this.onAnswer(end.answer);
+    }
     return end;
   }
 

@@ -5,21 +5,20 @@ import { type ErrorCode, catalogue } from '@pgwake/gateway-errors';
 const stop = { kind: 'stop' } as const;
 const again = { kind: 'dialAgain', address: 'trusted' } as const;
 const againSuspect = { kind: 'dialAgain', address: 'suspect' } as const;
-const replaceAddress = { kind: 'replace', evidence: 'address' } as const;
-const replaceLogin = { kind: 'replace', evidence: 'login' } as const;
+const replace = { kind: 'replace' } as const;
 const wakeAgain = { kind: 'wakeAgain' } as const;
 
 // Columns: cached, cached and proven, cached and vouched, fresh, wake.
 const table = {
   'stop trusted': [stop, stop, stop, stop, stop],
-  'stop suspect': [replaceAddress, replaceAddress, replaceAddress, stop, stop],
-  'stop suspectIfCached': [replaceLogin, stop, stop, stop, stop],
+  'stop suspect': [replace, replace, replace, stop, stop],
+  'stop suspectIfCached': [replace, stop, stop, stop, stop],
   'retry trusted': [again, again, again, again, wakeAgain],
-  'retry suspect': [replaceAddress, replaceAddress, replaceAddress, againSuspect, wakeAgain],
-  'retry suspectIfCached': [replaceLogin, again, again, again, wakeAgain],
+  'retry suspect': [replace, replace, replace, againSuspect, wakeAgain],
+  'retry suspectIfCached': [replace, again, again, again, wakeAgain],
   'retryAfter trusted': [again, again, again, again, wakeAgain],
-  'retryAfter suspect': [replaceAddress, replaceAddress, replaceAddress, againSuspect, wakeAgain],
-  'retryAfter suspectIfCached': [replaceLogin, again, again, again, wakeAgain],
+  'retryAfter suspect': [replace, replace, replace, againSuspect, wakeAgain],
+  'retryAfter suspectIfCached': [replace, again, again, again, wakeAgain],
 } as const;
 
 export function expectedVerdicts(code: ErrorCode): Readonly<Record<string, unknown>> {

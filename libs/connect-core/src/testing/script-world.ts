@@ -9,7 +9,7 @@ import type { FakeClock } from './fake-clock.js';
 
 export type WakeEvent =
   /** `generation`: the one named before, unless given. `startKind` of a generation named before is `running`. */
-  | { readonly wake: 'ok'; readonly generation?: number; readonly afterMs?: number }
+  | { readonly wake: 'ok'; readonly generation?: number; readonly endpoint?: EndpointId; readonly afterMs?: number }
   | { readonly wake: WakeFailureReason | 'UNKNOWN'; readonly retryAfterMs?: number; readonly afterMs?: number }
   /** The port rejects, as it does when wake-service cannot be reached. */
   | { readonly wake: 'unreachable'; readonly afterMs?: number }
@@ -36,7 +36,7 @@ export type Call =
       readonly generation: number;
     }
   | { readonly call: 'evict'; readonly atMs: number; readonly generation: number }
-  | { readonly call: 'put'; readonly atMs: number; readonly generation: number }
+  | { readonly call: 'put'; readonly atMs: number; readonly generation: number; readonly knownSinceMs: number }
   | { readonly call: 'discard'; readonly atMs: number; readonly generation: number };
 
 export interface Script {
@@ -89,8 +89,8 @@ export function createScriptWorld(
     async get() {
       return held && new CachedNode(held);
     },
-    async put(node) {
-      calls.push({ call: 'put', atMs: clock.now(), generation: node.generation });
+    async put(node, knownSinceMs) {
+      calls.push({ call: 'put', atMs: clock.now(), generation: node.generation, knownSinceMs });
       if (held === undefined || held.generation <= node.generation) held = node;
     },
     async evict(suspect) {
@@ -115,7 +115,8 @@ export function createScriptWorld(
       const generation = ('generation' in event ? event.generation : undefined) ?? Math.max(newest, 1);
       const startKind = generation === newest ? 'running' : 'started';
       newest = Math.max(newest, generation);
-      return { ok: true, node: { ...nodeInfo(endpoint, generation), issuedAtMs: 0, startKind } };
+      const named = ('endpoint' in event ? event.endpoint : undefined) ?? endpoint;
+      return { ok: true, node: { ...nodeInfo(named, generation), issuedAtMs: 0, startKind } };
     },
   };
 
