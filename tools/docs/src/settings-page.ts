@@ -23,7 +23,7 @@ ${apps.map(([name, specs]) => renderApp(name, specs)).join('')}`;
 function renderApp(name: string, specs: SettingSpecs): string {
   const rows = Object.values(specs).map(
     (spec) =>
-      `| \`${spec.name}\` | ${spec.default === undefined ? '' : `\`${spec.default}\``} | ${spec.doc.replaceAll('|', '\\|')} |`,
+      `| \`${spec.name}\` | ${spec.default ? `\`${spec.default}\`` : ''} | ${spec.doc.replaceAll('|', '\\|')} |`,
   );
   return `
 ## ${name}

@@ -99,13 +99,15 @@ async function run({ root, stateDir, tcp, wake }: Installation, services: Servic
 }
 
 async function keepRunning(services: readonly Service[], stop: AbortSignal): Promise<void> {
-  for (let restarts = 0; !stop.aborted;) {
+  let restartedAt: number[] = [];
+  while (!stop.aborted) {
     await sleep(watchIntervalMs, undefined, { signal: stop }).catch(() => undefined);
     for (const service of services) {
       if (stop.aborted || service.alive) continue;
       restartedAt = [...restartedAt.filter((at) => at > performance.now() - 60_000), performance.now()];
-      if (restartedAt.length > maxRestartsPerMinute)
+      if (restartedAt.length > maxRestartsPerMinute) {
         throw new StartupError(`${service.name} keeps ending; its log is ${service.logFile}.`);
+      }
       progress(`${service.name} ended unexpectedly and is started again.`);
       await service.ensure();
     }
