@@ -1,3 +1,4 @@
+export { type ComputeDriverCase, computeDriverContract, type ComputeDriverLab } from './compute-driver-contract.js';
 export { type LeakCheck, startLeakCheck } from './leak-check.js';
 export { ClientLeft, type ScriptedConnection, type Step } from './scripted-connection.js';
 export {
@@ -10,3 +11,6 @@ export * as steps from './scripted-steps.js';
 export { waitFor } from './wait-for.js';
 export { startTestPostgres, type TestPostgres, type TestPostgresOptions, type TestRole } from './postgres.js';
 export { type AppName, type EndpointView, System, type SystemOptions, type TestEndpoint } from './system.js';
+export { type PortSettings, findFreePortSettings } from './free-port-settings.js';
+export { type BlackHole, startBlackHole } from './black-hole.js';
+export { type DnsReply, type FakeDns, type FakeDnsOptions, startFakeDns } from './fake-dns.js';
