@@ -33,6 +33,11 @@ export const tcpProxySettings = {
     15_000,
     'Limit from accept to the end of authentication, in milliseconds.',
   ),
+  wakeNoticeAfterMs: setting.millis(
+    'PGWAKE_WAKE_NOTICE_AFTER_MS',
+    2_000,
+    'A client that waits longer for its compute gets a NOTICE that it is waking, in milliseconds; 0 for never.',
+  ),
   connectTimeoutMs: setting.millis(
     'PGWAKE_CONNECT_TIMEOUT_MS',
     30_000,

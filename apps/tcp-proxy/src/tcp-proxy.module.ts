@@ -68,6 +68,7 @@ function createListener(
       cancelKeys: new CancelKeys(),
       authentication: { ...settings, domains: settings.domains.map(bareDomain) },
       loginTimeoutMs: settings.loginTimeoutMs,
+      wakeNoticeAfterMs: settings.wakeNoticeAfterMs,
       observer: createSessionLog(log, metrics),
     },
     onOpenSessions: (count) => metrics.openSessions.set(count),

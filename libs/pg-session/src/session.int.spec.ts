@@ -122,6 +122,7 @@ async function startGateway(options: { asleep?: boolean } & Partial<SessionDeps>
     cancelKeys,
     authentication: { domains: ['localhost'], requireTls: 'never', passwordForm: 'loopback' },
     loginTimeoutMs: 5_000,
+    wakeNoticeAfterMs: 0,
     observer: { connected: () => undefined, ended: (facts, outcome) => void outcomes.push({ facts, outcome }) },
     ...overrides,
   };
@@ -218,6 +219,19 @@ describe('a client of a sleeping endpoint', () => {
       ending: { endedBy: 'client', atEnd: 'idle' },
     });
     expect(gateway.cancelKeys.size).toBe(0);
+  });
+
+  it('is told that its database is waking, if that takes long, and only then', async () => {
+    const gateway = await startGateway({ asleep: true, wakeNoticeAfterMs: 30 });
+    const client = clientOf(gateway);
+    const notices: unknown[] = [];
+    client.on('notice', (notice) => notices.push(notice.message));
+    const connected = client.connect();
+    await waitFor(() => notices.length > 0, 3_000);
+    gateway.wakeUp();
+    await connected;
+    await client.end();
+    expect(notices).toEqual(['the database is waking up']);
   });
 
   it('frees its wait at once when it leaves', async () => {

@@ -5,7 +5,7 @@ import type { Connector, JourneyReport } from '@pgwake/connect-core';
 import { GatewayError, isGatewayError, toErrorResponse } from '@pgwake/gateway-errors';
 import type { EndpointId, RoleName, SessionId } from '@pgwake/ids';
 import { type ComputeConnection, createPgDial, sendCancel } from '@pgwake/pg-dial';
-import { encodeErrorResponse } from '@pgwake/pg-wire';
+import { encodeErrorResponse, encodeNoticeResponse } from '@pgwake/pg-wire';
 import type { Relay, RelayEnding } from '@pgwake/relay';
 import { type AccessPort, type Admitted, type AuthenticationPolicy, authenticate } from './authenticate.js';
 import type { CancelKeys } from './cancel-keys.js';
@@ -23,6 +23,8 @@ export interface SessionDeps {
   readonly authentication: AuthenticationPolicy;
   /** From accept to the end of authentication. */
   readonly loginTimeoutMs: number;
+  /** A client that waits longer for its compute is told so, once; 0: never. */
+  readonly wakeNoticeAfterMs: number;
   readonly observer: SessionObserver;
 }
 
@@ -125,13 +127,16 @@ class PgSession {
   async #connect({ endpoint, role, database, parameters, keys }: Admitted): Promise<ComputeConnection> {
     const { reader } = this.#client;
     reader.watchForTerminate();
-    const result = await this.#deps.connector.connectToCompute({
-      endpoint,
-      sessionId: this.#sessionId,
-      user: role,
-      mechanism: createPgDial({ user: role, database, parameters, keys }),
-      signal: AbortSignal.any([reader.gone, this.#stop.signal]),
-    });
+    const notice = this.#sayThatItWakes();
+    const result = await this.#deps.connector
+      .connectToCompute({
+        endpoint,
+        sessionId: this.#sessionId,
+        user: role,
+        mechanism: createPgDial({ user: role, database, parameters, keys }),
+        signal: AbortSignal.any([reader.gone, this.#stop.signal]),
+      })
+      .finally(() => clearTimeout(notice));
     this.#journey = result.report;
     if (!result.ok) {
       this.#stop.signal.throwIfAborted();
@@ -139,6 +144,14 @@ class PgSession {
     }
     this.#deps.observer.connected(this.#facts(), result.report);
     return result.connection;
+  }
+
+  /** Between AuthenticationOk and ReadyForQuery every driver takes a notice; earlier, libpq and JDBC do not. */
+  #sayThatItWakes(): NodeJS.Timeout | undefined {
+    const { wakeNoticeAfterMs } = this.#deps;
+    if (wakeNoticeAfterMs === 0) return undefined;
+    const words = encodeNoticeResponse({ severity: 'NOTICE', code: '00000', message: 'the database is waking up' });
+    return setTimeout(() => this.#client.transport.duplex.write(words), wakeNoticeAfterMs);
   }
 
   async #relayTo(compute: ComputeConnection): Promise<RelayEnding> {
