@@ -4,7 +4,7 @@ import { existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import type { DatabaseUser } from './database-user.js';
-import { firstLine, runProgram } from './run-program.js';
+import { reasonIn, runProgram } from './run-program.js';
 import { ComputeSetupError } from './setup-error.js';
 
 export interface PostgresBinaries {
@@ -67,6 +67,6 @@ export type BinaryCheck =
 export async function checkBinaries(binDir: string, user: DatabaseUser | undefined): Promise<BinaryCheck> {
   const { ok, output } = await runProgram(join(binDir, 'postgres'), ['--version'], { user });
   const match = /^postgres \(PostgreSQL\) ((\d+)[^\s]*)/.exec(output);
-  if (!ok || !match?.[1] || !match[2]) return { ok: false, reason: firstLine(output) };
+  if (!ok || !match?.[1] || !match[2]) return { ok: false, reason: reasonIn(output) };
   return { ok: true, binaries: { binDir, version: match[1], major: Number(match[2]) } };
 }

@@ -14,6 +14,7 @@ import { clearLeftovers, findPostmaster } from './leftovers.js';
 import { endStranger, type Postmaster } from './postmaster.js';
 import type { ProcessHome } from './process-home.js';
 import { serviceDatabase, serviceRole } from './service-password.js';
+import { classifySystemError } from './start-failure.js';
 import { startPostmaster } from './start-postmaster.js';
 import { type ComputeState, readState, removeState, writeState } from './state-file.js';
 
@@ -48,6 +49,7 @@ type ExitListener = (ref: ComputeRef, detail: string) => void;
 
 class ProcessDriver implements ComputeDriver {
   readonly #settings: ProcessDriverSettings;
+  readonly #onProgress: (text: string) => void;
   readonly #store: ComputeStore;
   readonly #queues = new EndpointQueues();
   readonly #running = new Map<EndpointId, Running>();
@@ -55,7 +57,8 @@ class ProcessDriver implements ComputeDriver {
 
   constructor(settings: ProcessDriverSettings) {
     this.#settings = settings;
-    this.#store = new ComputeStore(settings.home, settings.onProgress ?? (() => undefined));
+    this.#onProgress = settings.onProgress ?? (() => undefined);
+    this.#store = new ComputeStore(settings.home, this.#onProgress);
   }
 
   prepare(endpoint: EndpointId, signal: AbortSignal): Promise<void> {
@@ -70,7 +73,7 @@ class ProcessDriver implements ComputeDriver {
       try {
         return await this.#start(ref, signal);
       } catch (error) {
-        return { ok: false, transient: false, detail: (error as Error).message };
+        return classifySystemError(error as NodeJS.ErrnoException);
       }
     });
   }
@@ -94,7 +97,15 @@ class ProcessDriver implements ComputeDriver {
 
   async adopt(): Promise<readonly RunningCompute[]> {
     this.#store.sweep();
-    const adopted = this.#store.endpoints().map((endpoint) => this.#queues.run(endpoint, () => this.#adopt(endpoint)));
+    const adopted = this.#store.endpoints().map((endpoint) =>
+      this.#queues
+        .run(endpoint, () => this.#adopt(endpoint))
+        .catch((error: unknown) => {
+          // One compute in trouble must not keep the others asleep. Its next start meets the same trouble and reports it.
+          this.#onProgress(`The compute of ${endpoint} could not be taken over: ${(error as Error).message}`);
+          return undefined;
+        }),
+    );
     return (await Promise.all(adopted)).filter((compute) => compute !== undefined);
   }
 

@@ -37,12 +37,8 @@ export function runProgram(
   });
 }
 
-/** The first line that says something, for a message of one sentence. */
-export function firstLine(output: string): string {
-  return (
-    output
-      .split('\n')
-      .find((line) => line.trim() !== '')
-      ?.trim() ?? 'it gave no reason'
-  );
+/** The line that tells what went wrong, for a message of one sentence. Never the one that quotes the statement. */
+export function reasonIn(output: string): string {
+  const lines = output.split('\n').filter((line) => line.trim() !== '' && !line.includes('STATEMENT:'));
+  return (lines.find((line) => /\b(?:error|fatal|panic)\b/i.test(line)) ?? lines[0] ?? 'it gave no reason').trim();
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { classifyEarlyExit, classifySpawnError } from './start-failure.js';
+import { classifyEarlyExit, classifySystemError } from './start-failure.js';
 
 describe('classifyEarlyExit', () => {
   it.each([
@@ -24,9 +24,9 @@ describe('classifyEarlyExit', () => {
   });
 });
 
-describe('classifySpawnError', () => {
+describe('classifySystemError', () => {
   it('tells a machine under pressure from a missing program', () => {
-    expect(classifySpawnError(Object.assign(new Error('spawn EAGAIN'), { code: 'EAGAIN' })).transient).toBe(true);
-    expect(classifySpawnError(Object.assign(new Error('spawn ENOENT'), { code: 'ENOENT' })).transient).toBe(false);
+    expect(classifySystemError(Object.assign(new Error('spawn EAGAIN'), { code: 'EAGAIN' })).transient).toBe(true);
+    expect(classifySystemError(Object.assign(new Error('spawn ENOENT'), { code: 'ENOENT' })).transient).toBe(false);
   });
 });

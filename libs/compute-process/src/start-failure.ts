@@ -13,7 +13,6 @@ const passing = [
   'could not create any tcp/ip sockets',
   'pre-existing shared memory block',
   'lock file "postmaster.pid" already exists',
-  'is being used by', // another process on its way out holds the lock file
   'cannot allocate memory',
   'resource temporarily unavailable',
   'too many open files',
@@ -30,8 +29,8 @@ export function classifyEarlyExit(logTail: string, signal: NodeJS.Signals | null
   };
 }
 
-/** An error of `spawn` itself. */
-export function classifySpawnError(error: NodeJS.ErrnoException): StartFailure {
+/** What Node threw on the way to a process: a machine short of something recovers, a missing file does not come back. */
+export function classifySystemError(error: NodeJS.ErrnoException): StartFailure {
   const transient = ['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE'].includes(error.code ?? '');
   return { ok: false, transient, detail: `postgres could not be started: ${error.message}` };
 }

@@ -13,7 +13,7 @@ import { endStranger, type ExitWatch, Postmaster } from './postmaster.js';
 import { identifyProcess } from './process-table.js';
 import { watchReadiness } from './readiness.js';
 import { databaseEnvironment } from './run-program.js';
-import { classifyEarlyExit, classifySpawnError, portTaken, type StartFailure } from './start-failure.js';
+import { classifyEarlyExit, classifySystemError, portTaken, type StartFailure } from './start-failure.js';
 
 export interface PostmasterPlan {
   readonly binDir: string;
@@ -86,7 +86,12 @@ async function launch(
     const identity = child.pid === undefined ? undefined : identifyProcess(child.pid);
     if (!identity) return explain(await exited, place, log.startOffset);
     const postmaster = new Postmaster(identity, place, port, plan.listen === 'tcp' ? loopback : undefined, watch);
-    plan.onSpawned?.(postmaster);
+    try {
+      plan.onSpawned?.(postmaster);
+    } catch (error) {
+      await postmaster.abandon(); // otherwise it runs on, and nobody knows of it
+      throw error;
+    }
     const first = await Promise.race([event, exited]);
     if (first === 'aborted') {
       await postmaster.abandon();
@@ -139,7 +144,7 @@ function watchChild(child: ChildProcess): { exited: Promise<ChildExit>; watch: E
 
 function explain(exit: ChildExit, place: ClusterPlace, logOffset: number): StartFailure {
   return exit.error
-    ? classifySpawnError(exit.error)
+    ? classifySystemError(exit.error)
     : classifyEarlyExit(readStartWords(place.logFile, logOffset), exit.signal);
 }
 

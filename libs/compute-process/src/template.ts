@@ -5,7 +5,7 @@ import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSy
 import { dirname, join } from 'node:path';
 import { giveTo } from './database-user.js';
 import type { ProcessHome } from './process-home.js';
-import { firstLine, type ProgramResult, runProgram } from './run-program.js';
+import { reasonIn, type ProgramResult, runProgram } from './run-program.js';
 import { serviceDatabase, serviceRole } from './service-password.js';
 import { ComputeSetupError } from './setup-error.js';
 
@@ -146,5 +146,5 @@ export function syncDirectory(directory: string): void {
 }
 
 function requireSuccess(what: string, { ok, output }: ProgramResult): void {
-  if (!ok) throw new ComputeSetupError(`${what} failed: ${firstLine(output)}`);
+  if (!ok) throw new ComputeSetupError(`${what} failed: ${reasonIn(output)}`);
 }
