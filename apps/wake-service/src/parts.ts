@@ -32,17 +32,34 @@ export function createParts(
   metrics: WakeMetrics,
   log: Logger,
 ): Parts {
-  const links = new ServiceLinks(driver);
-  const exits = new Exits(catalog, driver, links, metrics, log);
-  const watches = new ComputeWatches(catalog, links, exits, metrics, log, millis(settings.idleSuspendAfterMs));
+  // The parts form a circle here: what is given as a function is not called before all of them exist.
+  const links = new ServiceLinks(driver, (ref) => exits.suspect(ref));
+  const exits: Exits = new Exits(catalog, driver, links, metrics, log);
+  const idleSuspendAfterMs = millis(settings.idleSuspendAfterMs);
+  const watches: ComputeWatches = new ComputeWatches(
+    catalog,
+    links,
+    exits,
+    metrics,
+    log,
+    idleSuspendAfterMs,
+    (endpoint, cause) => suspender.suspend(endpoint, cause),
+  );
   const starter = new ComputeStarter(catalog, driver, watches, metrics, log, millis(settings.startTimeoutMs));
   const adopter = new ComputeAdopter(catalog, driver, starter, watches, log);
   const suspendTimeoutMs = millis(settings.suspendTimeoutMs);
-  const suspender = new ComputeSuspender(catalog, driver, links, exits, adopter, metrics, log, suspendTimeoutMs);
+  const suspender: ComputeSuspender = new ComputeSuspender(
+    catalog,
+    driver,
+    links,
+    exits,
+    adopter,
+    metrics,
+    log,
+    suspendTimeoutMs,
+  );
 
   driver.onExit((ref, detail) => exits.heard(ref, detail));
-  links.onLost((ref) => exits.suspect(ref));
-  watches.onIdle((endpoint, cause) => suspender.suspend(endpoint, cause));
 
   return {
     links,

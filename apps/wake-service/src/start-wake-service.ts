@@ -22,7 +22,7 @@ export interface WakeService extends RunningApp {
 export async function startWakeService(settings: WakeServiceSettings, log: Logger): Promise<WakeService> {
   const readiness = new Readiness();
   const registry = createRegistry('wake-service');
-  const undo: (() => Promise<void> | void)[] = [];
+  const undo: (() => Promise<void>)[] = [];
   try {
     const ops: OpsServer = await startOpsServer({
       host: settings.opsHost,
@@ -63,7 +63,9 @@ export async function startWakeService(settings: WakeServiceSettings, log: Logge
       },
     };
   } catch (error) {
-    for (const step of undo) await step();
+    for (const step of undo) {
+      await step().catch((cause: unknown) => log.error(errorKeys(cause), 'clearing up after a failed start failed'));
+    }
     throw error;
   }
 }

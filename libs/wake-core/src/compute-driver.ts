@@ -42,10 +42,10 @@ export interface ComputeDriver {
   /** Whether the generation runs right now. */
   probe(ref: ComputeRef): Promise<boolean>;
   /**
-   * Finds what runs although this life did not start it, and takes it over. May be called again at any time. `except`:
-   * endpoints of other instances that live; their computes are neither taken over nor touched.
+   * Finds what runs of the wanted endpoints (all, if it is not said) although this life did not start it, and takes it
+   * over. What is not wanted belongs to another instance that lives, and is not touched. May be called at any time.
    */
-  adopt(except?: ReadonlySet<EndpointId>): Promise<readonly RunningCompute[]>;
+  adopt(wanted?: (endpoint: EndpointId) => boolean): Promise<readonly RunningCompute[]>;
   serviceAccess(compute: RunningCompute): ServiceAccess;
   /** Removes the durable home of an endpoint whose compute does not run. */
   destroy(endpoint: EndpointId): Promise<void>;

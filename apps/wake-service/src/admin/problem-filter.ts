@@ -2,6 +2,7 @@
 
 import type { ServerResponse } from 'node:http';
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
+import { ComputeSetupError } from '@pgwake/compute-process';
 import { isGatewayError, toHttpBody } from '@pgwake/gateway-errors';
 import { type Logger, errorKeys } from '@pgwake/telemetry';
 import { Problem, problem } from './problem.js';
@@ -20,6 +21,7 @@ export class ProblemFilter implements ExceptionFilter {
   #toProblem(error: unknown): Pick<Problem, 'status' | 'body'> {
     if (error instanceof Problem) return error;
     if (isGatewayError(error)) return toHttpBody(error);
+    if (error instanceof ComputeSetupError) return problem(500, '58000', 'Postgres cannot be set up', error.message);
     const status = error instanceof HttpException ? error.getStatus() : statusOfParser(error);
     if (status !== undefined && status < 500) {
       return problem(status, '08P01', status === 404 ? 'no such resource' : 'the request cannot be read');

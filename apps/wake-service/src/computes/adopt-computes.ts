@@ -31,10 +31,12 @@ export class ComputeAdopter {
   /** Settles all endpoints, and ends computes that nobody knows of. Then looks for orphans from time to time. */
   async begin(): Promise<void> {
     const records = await this.catalog.list();
-    const found = await this.driver.adopt(ownedByOthers(records));
+    const taken = new Set(records.filter(hasLivingOwner).map((record) => record.id));
+    const found = await this.driver.adopt((endpoint) => !taken.has(endpoint));
     const known = new Map(records.map((record) => [record.id, record]));
-    for (const endpoint of new Set([...known.keys(), ...found.map((compute) => compute.endpoint)])) {
-      await this.#settleOrLog(endpoint, known.get(endpoint), found);
+    const running = new Map(found.map((compute) => [compute.endpoint, compute]));
+    for (const endpoint of new Set([...known.keys(), ...running.keys()])) {
+      await this.#settleOrLog(endpoint, known.get(endpoint), running.get(endpoint));
     }
     this.#timer = setInterval(() => void this.#sweep(), sweepEveryMs);
   }
@@ -45,29 +47,33 @@ export class ComputeAdopter {
 
   /** Settles one endpoint whose owner is gone. Rejects when that fails. */
   async settle(endpoint: EndpointId): Promise<void> {
-    const found = await this.driver.adopt(ownedByOthers(await this.catalog.list()));
-    await this.#settle(await this.catalog.find(endpoint), found.find(isOf(endpoint)));
+    const found = await this.#findCompute(endpoint);
+    await this.#settle(await this.catalog.find(endpoint), found);
   }
 
   async #sweep(): Promise<void> {
     try {
-      const records = await this.catalog.list();
-      const orphans = records.filter(({ compute }) => compute.kind !== 'suspended' && !compute.owner.lives);
-      if (orphans.length === 0) return;
-      const found = await this.driver.adopt(ownedByOthers(records));
-      for (const orphan of orphans) await this.#settleOrLog(orphan.id, orphan, found);
+      for (const record of await this.catalog.list()) {
+        if (record.compute.kind === 'suspended' || record.compute.owner.lives) continue;
+        await this.#settleOrLog(record.id, record, await this.#findCompute(record.id));
+      }
     } catch (error) {
       this.log.warn(errorKeys(error), 'looking for orphans failed');
     }
+  }
+
+  async #findCompute(endpoint: EndpointId): Promise<RunningCompute | undefined> {
+    const found = await this.driver.adopt((candidate) => candidate === endpoint);
+    return found.find((compute) => compute.endpoint === endpoint);
   }
 
   /** One that cannot be settled now is settled when somebody asks for it. */
   async #settleOrLog(
     endpoint: EndpointId,
     record: EndpointRecord | undefined,
-    found: readonly RunningCompute[],
+    found: RunningCompute | undefined,
   ): Promise<void> {
-    await this.#settle(record, found.find(isOf(endpoint))).catch((error: unknown) =>
+    await this.#settle(record, found).catch((error: unknown) =>
       this.log.error({ endpoint, ...errorKeys(error) }, 'adoption failed'),
     );
   }
@@ -101,12 +107,6 @@ export class ComputeAdopter {
   }
 }
 
-function isOf(endpoint: EndpointId): (compute: RunningCompute) => boolean {
-  return (compute) => compute.endpoint === endpoint;
-}
-
-function ownedByOthers(records: readonly EndpointRecord[]): ReadonlySet<EndpointId> {
-  return new Set(
-    records.filter(({ compute }) => compute.kind !== 'suspended' && compute.owner.lives).map((record) => record.id),
-  );
+function hasLivingOwner({ compute }: EndpointRecord): boolean {
+  return compute.kind !== 'suspended' && compute.owner.lives;
 }

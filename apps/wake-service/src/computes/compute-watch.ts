@@ -26,6 +26,7 @@ export interface WatchDeps {
   readonly log: Logger;
   /** For endpoints that do not say themselves. */
   readonly idleSuspendAfterMs: Millis;
+  /** Asked when a compute has been idle for long enough. */
   readonly suspend: (endpoint: EndpointId, cause: SuspendCause) => Promise<unknown>;
   readonly ended: (ref: ComputeRef) => void;
 }
@@ -40,6 +41,7 @@ const looksPerWindow = 4;
 export class ComputeWatch {
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
+  #looking = false;
   #idleness = nothingSeen;
   #storedRoles: readonly RoleVerifier[] | undefined;
   #idleSuspendAfterMs: Millis;
@@ -65,18 +67,22 @@ export class ComputeWatch {
 
   #schedule(delayMs: number): void {
     clearTimeout(this.#timer);
-    if (!this.#stopped) this.#timer = setTimeout(() => void this.#look(), delayMs);
+    // A look that is under way schedules the next one when it is done; there are never two at once.
+    if (!this.#stopped && !this.#looking) this.#timer = setTimeout(() => void this.#look(), delayMs);
   }
 
   async #look(): Promise<void> {
+    this.#looking = true;
     try {
       const sample = await this.#sample();
-      await this.#syncRoles();
+      if (sample) await this.#syncRoles();
       if (this.#stopped) return;
       this.#idleness = observeActivity(this.#idleness, sample, performance.now());
       if (sample && this.#idleTimeLeftMs() === 0) await this.#suspend(sample);
     } catch (error) {
       this.#logFailure(error);
+    } finally {
+      this.#looking = false;
     }
     this.#schedule(this.#pauseMs());
   }
@@ -99,8 +105,9 @@ export class ComputeWatch {
 
   async #suspend(seen: ActivitySample): Promise<void> {
     const { endpoint, generation } = this.compute;
-    await this.deps.suspend(endpoint, { kind: 'idle', generation, seen });
+    // Called off or failed, the next one is a whole window away.
     this.#idleness = nothingSeen;
+    await this.deps.suspend(endpoint, { kind: 'idle', generation, seen });
   }
 
   async #followRecord(): Promise<void> {

@@ -3,13 +3,7 @@
 
 import type { EndpointId, Millis } from '@pgwake/ids';
 import type { Logger, WakeMetrics } from '@pgwake/telemetry';
-import {
-  type Catalog,
-  type ComputeRef,
-  type RunningCompute,
-  type SuspendCause,
-  isSameCompute,
-} from '@pgwake/wake-core';
+import { type Catalog, type ComputeRef, type RunningCompute, isSameCompute } from '@pgwake/wake-core';
 import { ComputeWatch, type WatchDeps } from './compute-watch.js';
 import type { Exits } from './exits.js';
 import type { ServiceLinks } from './service-links.js';
@@ -17,7 +11,6 @@ import type { ServiceLinks } from './service-links.js';
 export class ComputeWatches {
   readonly #watches = new Map<EndpointId, ComputeWatch>();
   readonly #deps: WatchDeps;
-  #suspend: (endpoint: EndpointId, cause: SuspendCause) => Promise<unknown> = () => Promise.resolve();
 
   constructor(
     catalog: Catalog,
@@ -26,6 +19,7 @@ export class ComputeWatches {
     private readonly metrics: WakeMetrics,
     log: Logger,
     idleSuspendAfterMs: Millis,
+    suspend: WatchDeps['suspend'],
   ) {
     this.#deps = {
       catalog,
@@ -33,18 +27,13 @@ export class ComputeWatches {
       exits,
       log,
       idleSuspendAfterMs,
-      suspend: (endpoint, cause) => this.#suspend(endpoint, cause),
+      suspend,
       ended: (compute) => this.end(compute),
     };
     catalog.onChange((endpoint) => {
       if (endpoint === undefined) for (const watch of this.#watches.values()) watch.recordChanged();
       else this.#watches.get(endpoint)?.recordChanged();
     });
-  }
-
-  /** Who is to suspend a compute that has been idle for long enough. */
-  onIdle(suspend: (endpoint: EndpointId, cause: SuspendCause) => Promise<unknown>): void {
-    this.#suspend = suspend;
   }
 
   begin(compute: RunningCompute, idleSuspendAfterMs: Millis | undefined): void {

@@ -4,9 +4,9 @@
 
 import type { RoleName } from '@pgwake/ids';
 import type { ActivitySample, RoleVerifier, ServiceAccess } from '@pgwake/wake-core';
+import { type Client, DatabaseError, type QueryConfig } from 'pg';
 import { NextRead } from '../roles/next-read.js';
 import { allRoles, rolesNamed } from '../roles/role-queries.js';
-import { type Client, DatabaseError, type QueryConfig } from 'pg';
 import { type ActivityRow, activityQuery, toSample } from './activity-query.js';
 import { connectAsService } from './service-connection.js';
 

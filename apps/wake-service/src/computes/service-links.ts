@@ -7,14 +7,11 @@ import { ServiceLink } from './service-link.js';
 
 export class ServiceLinks {
   readonly #links = new Map<EndpointId, { readonly ref: ComputeRef; readonly link: ServiceLink }>();
-  #onLost: (ref: ComputeRef) => void = () => undefined;
 
-  constructor(private readonly driver: ComputeDriver) {}
-
-  /** Who hears that a link was lost. */
-  onLost(listener: (ref: ComputeRef) => void): void {
-    this.#onLost = listener;
-  }
+  constructor(
+    private readonly driver: ComputeDriver,
+    private readonly onLost: (ref: ComputeRef) => void,
+  ) {}
 
   to(compute: RunningCompute): ServiceLink {
     const held = this.#links.get(compute.endpoint);
@@ -22,7 +19,7 @@ export class ServiceLinks {
     void held?.link.close();
     const link = new ServiceLink(this.driver.serviceAccess(compute), () => {
       if (this.#links.get(compute.endpoint)?.link === link) this.#links.delete(compute.endpoint);
-      this.#onLost(compute);
+      this.onLost(compute);
     });
     this.#links.set(compute.endpoint, { ref: compute, link });
     return link;

@@ -64,11 +64,11 @@ export class ComputeStarter {
         const { result, phases } = await this.#announce(record, outcome.compute);
         return { result, phases: { ...outcome.phases, ...phases } };
       }
-      const reason = limit.aborted ? 'START_TIMED_OUT' : outcome.transient ? 'START_FAILED_TRANSIENT' : 'START_FAILED';
-      return { result: await this.#fail(ref, reason, outcome.detail), phases: {} };
+      const reason = outcome.transient ? 'START_FAILED_TRANSIENT' : 'START_FAILED';
+      return { result: await this.#fail(ref, limit.aborted ? 'START_TIMED_OUT' : reason, outcome.detail), phases: {} };
     } catch (error) {
-      this.log.error({ endpoint: ref.endpoint, generation: ref.generation, ...errorKeys(error) }, 'start broke off');
-      await this.driver.suspend(ref, endWithinMs);
+      this.log.error({ ...ref, ...errorKeys(error) }, 'start broke off');
+      await this.#end(ref);
       return { result: await this.#fail(ref, 'START_FAILED', String(error)), phases: {} };
     }
   }
@@ -83,7 +83,7 @@ export class ComputeStarter {
         await this.#applyRoles(record, compute);
       } catch (error) {
         this.log.warn({ endpoint: record.id, ...errorKeys(error) }, 'role changes could not be applied');
-        await this.driver.suspend(compute, endWithinMs);
+        await this.#end(compute);
         const detail = `role changes could not be applied: ${String(error)}`;
         return { result: await this.#fail(compute, 'START_FAILED_TRANSIENT', detail), phases: {} };
       }
@@ -91,7 +91,7 @@ export class ComputeStarter {
     const appliedAt = performance.now();
     const announced = await keepTrying('announcing a start', this.log, () => this.#completeStart(compute));
     if (!announced) {
-      await this.driver.suspend(compute, endWithinMs);
+      await this.#end(compute);
       return { result: { kind: 'overtaken' }, phases: {} };
     }
     this.watches.begin(compute, record.idleSuspendAfterMs);
@@ -115,6 +115,13 @@ export class ComputeStarter {
     if (await this.catalog.completeStart(compute)) return true;
     const now = (await this.catalog.find(compute.endpoint))?.compute;
     return now?.kind === 'running' && now.generation === compute.generation && now.owner.id === this.catalog.self;
+  }
+
+  /** If that fails too, the driver ends it before its next start. */
+  async #end(ref: ComputeRef): Promise<void> {
+    await this.driver
+      .suspend(ref, endWithinMs)
+      .catch((error: unknown) => this.log.error({ ...ref, ...errorKeys(error) }, 'compute could not be ended'));
   }
 
   async #fail(ref: ComputeRef, reason: WakeFailureReason, detail: string): Promise<StartResult> {

@@ -1,6 +1,7 @@
 // Which verifier a login is to be checked against. While the compute runs its own pg_authid is asked, so a password
-// changed in SQL counts for the very next login; while it sleeps the catalog's copy is. A name that does not exist, or
-// that nobody may use, gets a made-up verifier after the same reads, so that neither answer nor time tells.
+// changed in SQL counts for the very next login; while it sleeps the catalog's copy is. A role that does not exist, or
+// that nobody may use, costs the same reads and gets a made-up verifier, so that neither answer nor time tells it from
+// others of its endpoint; so does an endpoint that does not exist, as if it slept.
 // Not decided here: NOLOGIN and VALID UNTIL are for the compute to refuse, in its own words.
 
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -25,8 +26,9 @@ export class EndpointAccessReader {
   /** Rejects only when the catalog cannot be asked. */
   async read(endpoint: EndpointId, role: RoleName): Promise<EndpointAccess> {
     const found = await this.catalog.findAccess(endpoint, role);
-    if (!found || found.record.availability === 'deleting')
+    if (!found || found.record.availability === 'deleting') {
       return { verifier: this.#mock(endpoint, role), disabled: false };
+    }
     const { record } = found;
     const verifier =
       record.compute.kind === 'running'
