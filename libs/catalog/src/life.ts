@@ -25,9 +25,9 @@ const oneMoreFailure = `failed_starts = failed_starts + 1, last_failed_at = cloc
 const noFailures = `failed_starts = 0, last_failed_at = null`;
 
 export function createLife(pool: Pool, self: OwnerId): Life {
-  /** `$1` is the endpoint, `$2` the generation, `$3` this instance; further values follow. */
+  /** `$1` is the endpoint, `$2` the generation; further values follow. */
   async function move(name: string, sql: string, ref: ComputeRef, ...values: readonly unknown[]): Promise<boolean> {
-    const all = [ref.endpoint, ref.generation, self, ...values];
+    const all = [ref.endpoint, ref.generation, ...values];
     const { rowCount } = await pool.query({ name, text: sql, values: all });
     return rowCount === 1;
   }
@@ -52,6 +52,7 @@ export function createLife(pool: Pool, self: OwnerId): Life {
          set state = 'running', address = $4, identity = $5, state_since = clock_timestamp()
          where id = $1 and generation = $2 and owner = $3 and state = 'starting'`,
         compute,
+        self,
         compute.address,
         compute.identity,
       ),
@@ -62,6 +63,7 @@ export function createLife(pool: Pool, self: OwnerId): Life {
         `update pgwake.endpoints set ${toSuspended}${countsAsFailedStart ? `, ${oneMoreFailure}` : ''}
          where id = $1 and generation = $2 and owner = $3 and state = 'starting'`,
         ref,
+        self,
       ),
 
     beginSuspend: (ref) =>
@@ -70,6 +72,7 @@ export function createLife(pool: Pool, self: OwnerId): Life {
         `update pgwake.endpoints set state = 'suspending', owner = $3, state_since = clock_timestamp()
          where id = $1 and generation = $2 and state = 'running'`,
         ref,
+        self,
       ),
 
     cancelSuspend: (ref) =>
@@ -78,6 +81,7 @@ export function createLife(pool: Pool, self: OwnerId): Life {
         `update pgwake.endpoints set state = 'running', state_since = clock_timestamp()
          where id = $1 and generation = $2 and owner = $3 and state = 'suspending'`,
         ref,
+        self,
       ),
 
     completeSuspend: (ref) =>
@@ -86,14 +90,15 @@ export function createLife(pool: Pool, self: OwnerId): Life {
         `update pgwake.endpoints set ${toSuspended}, ${noFailures}
          where id = $1 and generation = $2 and owner = $3 and state = 'suspending'`,
         ref,
+        self,
       ),
 
     recordExit: (ref, { countsAsFailedStart }) =>
       move(
         `record-exit-${countsAsFailedStart}`,
-        // Any instance may find it gone; `$3` is compared with nothing, but every move is given it.
+        // Whoever owns it: any instance may find it gone.
         `update pgwake.endpoints set ${toSuspended}, ${countsAsFailedStart ? oneMoreFailure : noFailures}
-         where id = $1 and generation = $2 and state = 'running' and $3::integer is not null`,
+         where id = $1 and generation = $2 and state = 'running'`,
         ref,
       ),
 
@@ -103,6 +108,7 @@ export function createLife(pool: Pool, self: OwnerId): Life {
         `update pgwake.endpoints set state = 'running', owner = $3, address = $4, identity = $5
          where id = $1 and generation = $2 and state in ('running', 'suspending') and not pgwake.owner_lives(owner)`,
         compute,
+        self,
         compute.address,
         compute.identity,
       ),
@@ -113,14 +119,14 @@ export function createLife(pool: Pool, self: OwnerId): Life {
         `update pgwake.endpoints set owner = $3
          where id = $1 and generation = $2 and state = 'starting' and not pgwake.owner_lives(owner)`,
         ref,
+        self,
       ),
 
     recordGone: (ref) =>
       move(
         'record-gone',
         `update pgwake.endpoints set ${toSuspended}
-         where id = $1 and generation = $2 and state <> 'suspended' and not pgwake.owner_lives(owner)
-           and $3::integer is not null`,
+         where id = $1 and generation = $2 and state <> 'suspended' and not pgwake.owner_lives(owner)`,
         ref,
       ),
   };

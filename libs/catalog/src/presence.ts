@@ -34,7 +34,7 @@ export async function becomePresent(config: ClientConfig): Promise<Presence> {
 
   function watch(watched: Client): void {
     watched.on('notification', (notification) => tell(notification.payload as EndpointId));
-    watched.once('end', () => reappear(reconnectAfterMs));
+    watched.once('end', reappear);
     scheduleHeartbeat(watched);
   }
 
@@ -48,12 +48,12 @@ export async function becomePresent(config: ClientConfig): Promise<Presence> {
     }, heartbeatEveryMs).unref();
   }
 
-  function reappear(delayMs: number): void {
+  function reappear(): void {
     clearTimeout(timer);
     if (closed) return;
     timer = setTimeout(() => {
-      connectAgain().catch(() => reappear(reconnectAfterMs));
-    }, delayMs);
+      connectAgain().catch(reappear);
+    }, reconnectAfterMs);
   }
 
   async function connectAgain(): Promise<void> {
