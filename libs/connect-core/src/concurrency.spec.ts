@@ -82,6 +82,19 @@ describe('a hundred clients of a sleeping endpoint', () => {
     expect(dials).toBe(2);
     expect(await endsOf(story, journeys)).toEqual(Array(100).fill(3));
   });
+  it('all get in even if the mechanism takes "starting up" for a sign of readiness', async () => {
+    let isUp = false;
+    const story = scenario({
+      onWake: () => ({ wake: 'ok', generation: 1 }),
+      onDial: () => (isUp ? { dial: 'ok' } : { dial: 'COMPUTE_STARTING', saysServerByte: true, afterMs: 1 }),
+    });
+    const { journeys } = crowd(story, 100);
+    await story.clock.advance(3_000);
+    // One crowd was drawn; after that one leads again.
+    expect(count(story, 'dial fresh 1')).toBeLessThan(32 + 20);
+    isUp = true;
+    expect(await endsOf(story, journeys)).toEqual(Array(100).fill(1));
+  });
   it('are led by the same one when wake-service, asked again, names the same generation', async () => {
     let dials = 0;
     const story = scenario({

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { EndpointId } from '@pgwake/ids';
+import type { EndpointId, SessionId } from '@pgwake/ids';
 import type { JourneyEvent } from './journey.js';
 import { defaultPolicy } from './policy.js';
 import { type Scenario, type ScenarioOptions, type ScriptEvent, createScenario, endpoint } from './testing/scenario.js';
@@ -333,7 +333,7 @@ describe('a client that leaves', () => {
     const discarded: string[] = [];
     const travel = story.connector.connectToCompute<string>({
       endpoint,
-      sessionId: 'session-1' as never,
+      sessionId: 'session-1' as SessionId,
       user: 'app',
       signal: client.signal,
       mechanism: {
@@ -449,6 +449,21 @@ describe('a port that breaks its promise', () => {
       },
     });
     await expect(story.finish()).rejects.toThrow('bug');
+    expect(story.clock.pending).toBe(0);
+  });
+  it('is a programming error even when it throws before it returns a promise', async () => {
+    const story = scenario({ cached: 3 });
+    const dialOnce = (): never => {
+      throw new TypeError('bug');
+    };
+    const travel = story.connector.connectToCompute({
+      endpoint,
+      sessionId: 'session-1' as SessionId,
+      user: 'app',
+      signal: new AbortController().signal,
+      mechanism: { dialOnce, discard: () => undefined },
+    });
+    await expect(story.clock.run(travel)).rejects.toThrow('bug');
     expect(story.clock.pending).toBe(0);
   });
   it('is never retried: a wake that throws something unknown ends the journey with INTERNAL', async () => {

@@ -29,6 +29,8 @@ export class DialGate {
   /** Of the address of `#generation`. A distrusted one may be dialled only by who was given it by wake-service since. */
   #standing: 'untried' | 'answering' | 'distrusted' = 'untried';
   #leader: Visitor | undefined;
+  /** The address seemed to answer and did not: without this, a compute that says "starting up" draws the crowd each time. */
+  #wasMisled = false;
   #inFlight = 0;
   // In order of arrival.
   readonly #waiters = new Map<Visitor, Waiter>();
@@ -63,11 +65,17 @@ export class DialGate {
     this.#admit();
   }
 
-  /** The server of this generation answers logins: everybody may dial. */
+  /** The server of this generation begins to answer. Everybody may dial, unless such a beginning has misled them before. */
+  beginsToAnswer(generation: Generation): void {
+    if (!this.#wasMisled) this.answers(generation);
+  }
+
+  /** The server of this generation has answered a login, with yes or no: everybody may dial. */
   answers(generation: Generation): void {
     if (generation !== this.#generation) return;
     this.#standing = 'answering';
     this.#leader = undefined;
+    this.#wasMisled = false;
     this.#admit();
   }
 
@@ -76,6 +84,7 @@ export class DialGate {
     if (generation !== this.#generation || this.#standing !== 'answering') return;
     this.#standing = 'untried';
     this.#leader = visitor;
+    this.#wasMisled = true;
   }
 
   /** A cached address of this generation failed: whoever waits with the same cached address need not try it. */
@@ -103,6 +112,7 @@ export class DialGate {
     this.#generation = generation;
     this.#standing = 'untried';
     this.#leader = undefined;
+    this.#wasMisled = false;
     this.#turnAwayOutdated();
     this.#admit();
   }

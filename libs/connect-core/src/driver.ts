@@ -124,23 +124,23 @@ export class Driver<C> {
     const { mechanism } = this.journey;
     const { origin } = node;
     const { generation } = node.info;
-    const limit = clock.timeout(
-      millis(origin === 'cached' ? policy.cachedDialMs : policy.freshDialMs),
-      this.#deadline.signal,
-    );
-    const onServerByte = (): void => room.gate.answers(generation);
+    const patienceMs = origin === 'cached' ? policy.cachedDialMs : policy.freshDialMs;
+    const limit = clock.timeout(millis(patienceMs), this.#deadline.signal);
     const dialAttempt = this.#log.countDial();
-    const work = mechanism.dialOnce(node, { signal: limit.signal, onServerByte });
+    const attempt = { signal: limit.signal, onServerByte: (): void => room.gate.beginsToAnswer(generation) };
     const discardLate = (late: DialOutcome<C>): void => {
       if (late.ok) mechanism.discard(late.connection);
     };
-    const outcome = await this.#log
-      .timed('dialMs', orAborted(work, this.#deadline.signal, discardLate))
-      .finally(() => limit.release());
-    if (!outcome.ok) return this.#judge(node, outcome.failure, dialAttempt);
-    room.gate.answers(generation);
-    this.#log.note({ kind: 'dialled', dialAttempt, origin, generation });
-    return { kind: 'connected', connection: outcome.connection };
+    try {
+      const work = orAborted(mechanism.dialOnce(node, attempt), this.#deadline.signal, discardLate);
+      const outcome = await this.#log.timed('dialMs', work);
+      if (!outcome.ok) return this.#judge(node, outcome.failure, dialAttempt);
+      room.gate.answers(generation);
+      this.#log.note({ kind: 'dialled', dialAttempt, origin, generation });
+      return { kind: 'connected', connection: outcome.connection };
+    } finally {
+      limit.release();
+    }
   }
 
   #judge(node: DialableNode, failure: DialFailure, dialAttempt: number): Failed {

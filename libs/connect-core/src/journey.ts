@@ -22,11 +22,10 @@ export type JourneyResult<Connection> =
   | { readonly ok: true; readonly connection: Connection; readonly node: NodeInfo; readonly report: JourneyReport }
   | { readonly ok: false; readonly error: GatewayError; readonly report: JourneyReport };
 
-/** The cache had the generation, or had none. */
-export type Located = { readonly kind: 'cacheHit'; readonly generation: Generation } | { readonly kind: 'cacheMiss' };
-
 export type JourneyStep =
-  | Located
+  | { readonly kind: 'cacheHit'; readonly generation: Generation }
+  | { readonly kind: 'cacheMiss' }
+  /** `because`: what the cached address failed with; `outdated`: other journeys had found out already. */
   | { readonly kind: 'evicted'; readonly generation: Generation; readonly because: ErrorCode | 'outdated' }
   /** A wake call was made for this journey, perhaps one that others wait for too. */
   | { readonly kind: 'waking'; readonly wakeAttempt: number }

@@ -20,6 +20,8 @@ export type DialEvent =
   | {
       readonly dial: ErrorCode;
       readonly proven?: boolean;
+      /** The mechanism calls the first byte of this answer a server byte too, which is not best but allowed. */
+      readonly saysServerByte?: boolean;
       readonly afterMs?: number;
       readonly options?: GatewayErrorOptions;
     }
@@ -131,6 +133,7 @@ export function createScriptWorld(
       attempt.onServerByte();
       return { ok: true, connection: { generation } };
     }
+    if ('saysServerByte' in event && event.saysServerByte === true) attempt.onServerByte();
     const code = event.dial === 'hangs' ? 'COMPUTE_DIAL_TIMEOUT' : event.dial;
     const proven = 'proven' in event && event.proven === true;
     return failed(code, proven, ('options' in event ? event.options : undefined) ?? {});
