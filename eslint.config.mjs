@@ -62,7 +62,7 @@ const noOwnTimeOrChance = {
 };
 
 export default tseslint.config(
-  { ignores: ['**/dist/**', '**/node_modules/**', '.nx/**', '.pgwake/**', 'tmp/**', 'coverage/**'] },
+  { ignores: ['**/dist/**', '**/node_modules/**', '.nx/**', '.pgwake/**', 'tmp/**', 'coverage/**', '**/*.d.ts'] },
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.base],
