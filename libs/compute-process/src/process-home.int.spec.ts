@@ -8,6 +8,7 @@ import {
   readlinkSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -29,6 +30,13 @@ describe('prepareHome', () => {
     const home = prepareHome({ dataDir: join(directory, 'none'), binDir: directory });
     await expect(home).rejects.toThrow(ComputeSetupError);
     await expect(home).rejects.toThrow(`There is no postgres in ${directory}, the directory of Postgres binaries.`);
+  });
+
+  it('says in one sentence when the directory cannot be used', async () => {
+    const file = join(directory, 'file');
+    writeFileSync(file, '');
+    await expect(prepareHome({ dataDir: file })).rejects.toThrow(ComputeSetupError);
+    await expect(prepareHome({ dataDir: file })).rejects.toThrow(`${file} cannot hold databases: EEXIST`);
   });
 
   it('makes one service password for all who ask at once, in a file that only we can read', async () => {

@@ -48,7 +48,16 @@ export interface HomeSettings {
 
 /** Throws ComputeSetupError when Postgres cannot run here. Doing it again changes nothing. */
 export async function prepareHome(settings: HomeSettings): Promise<ProcessHome> {
-  const onProgress = settings.onProgress ?? (() => undefined);
+  try {
+    return await prepare(settings, settings.onProgress ?? (() => undefined));
+  } catch (error) {
+    if (error instanceof ComputeSetupError) throw error;
+    // A directory of another user, a full disk: Node's sentence names the file.
+    throw new ComputeSetupError(`${settings.dataDir} cannot hold databases: ${(error as Error).message}.`);
+  }
+}
+
+async function prepare(settings: HomeSettings, onProgress: (text: string) => void): Promise<ProcessHome> {
   const user = findDatabaseUser();
   const root = chooseRoot(settings.dataDir, user, onProgress);
   for (const name of ['templates', 'computes']) mkdirSync(join(root, name), { recursive: true, mode: 0o711 });
@@ -60,12 +69,12 @@ const pointerFile = 'location';
 const refuge = '/var/lib/pgwake';
 
 function chooseRoot(dataDir: string, user: DatabaseUser | undefined, onProgress: (text: string) => void): string {
-  mkdirSync(dataDir, { recursive: true, mode: 0o711 });
+  mkdirSync(dataDir, { recursive: true, mode: user ? 0o711 : 0o700 });
   const wanted = realpathSync(dataDir);
   const pointer = join(wanted, pointerFile);
   // Once the data lives elsewhere it stays there, also when the directory becomes readable later.
   if (existsSync(pointer)) return readFileSync(pointer, 'utf8').trim();
-  letSearch(wanted);
+  if (user) letSearch(wanted);
   const closed = closedDirectory(wanted, user);
   if (closed === undefined) return wanted;
   if (existsSync(join(wanted, 'computes'))) {

@@ -26,6 +26,6 @@ describe('the process driver keeps the promise that', () => {
 });
 
 describe('the process driver, listening on TCP, keeps the promise that', () => {
-  const aboutAddresses = computeDriverContract.filter(({ promise }) => /identity|adopts/.test(promise));
+  const aboutAddresses = computeDriverContract.filter(({ promise }) => /promised identity|adopts/.test(promise));
   it.each(aboutAddresses)('$promise', ({ check }) => check(processLab('tcp')));
 });
