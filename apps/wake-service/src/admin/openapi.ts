@@ -5,7 +5,7 @@ import { ApiBody, ApiDefaultResponse, ApiOperation, ApiParam, ApiQuery, ApiRespo
 import { z } from 'zod';
 import { endpointId, problemView, roleName } from './schemas.js';
 
-type SchemaObject = Exclude<Parameters<typeof ApiBody>[0]['schema' & keyof Parameters<typeof ApiBody>[0]], undefined>;
+type SchemaObject = Exclude<Extract<Parameters<typeof ApiBody>[0], { schema: unknown }>['schema'], { $ref: string }>;
 
 export interface OperationSpec {
   readonly summary: string;

@@ -7,6 +7,7 @@ import {
   type ComputeDriver,
   type EndpointRecord,
   type RoleChange,
+  type RunningCompute,
   runningCompute,
 } from '@pgwake/wake-core';
 import { DatabaseError } from 'pg';
@@ -42,22 +43,24 @@ export class RoleKeeper {
         await this.adopter.settle(endpoint);
         return 'again';
       }
-      return record.compute.kind === 'running' ? this.#applyNow(record, record.compute, change) : 'await';
+      if (record.compute.kind !== 'running') return 'await';
+      return this.#applyNow(runningCompute(endpoint, record.compute), change, record);
     });
   }
 
   async #applyNow(
-    record: EndpointRecord,
-    state: Parameters<typeof runningCompute>[1],
+    compute: RunningCompute,
     change: RoleChange,
+    record: EndpointRecord,
   ): Promise<RoleChangeResult | 'again'> {
-    const compute = runningCompute(record.id, state);
     try {
       await applyRoleChange(this.driver.serviceAccess(compute), change, record);
     } catch (error) {
       if (error instanceof DatabaseError && !isEnding(error)) return { kind: 'refused', message: error.message };
-      // Still there: it cannot be reached, and trying again at once would not help.
-      if (await this.exits.check(compute)) throw error;
+      const lives = await this.exits.check(compute);
+      const now = (await this.catalog.find(compute.endpoint))?.compute;
+      // It is there and cannot be reached: trying again at once would not help. Otherwise it has just gone to sleep.
+      if (lives && now?.kind === 'running') throw error;
       return 'again';
     }
     return (await this.catalog.storeAppliedRole(compute, change)) ? { kind: 'done', applied: 'now' } : 'again';
