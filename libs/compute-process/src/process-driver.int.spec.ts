@@ -32,7 +32,10 @@ afterEach(async () => {
   for (const helper of helpers) helper.kill('SIGKILL');
   for (const driver of drivers) await driver.detach();
   const cleaner = createProcessDriver({ home });
-  for (const compute of await cleaner.adopt()) await cleaner.suspend(compute, limit);
+  for (const compute of await cleaner.adopt()) {
+    await cleaner.suspend(compute, limit);
+    await cleaner.destroy(compute.endpoint);
+  }
   await cleaner.detach();
   drivers = [];
   helpers = [];
