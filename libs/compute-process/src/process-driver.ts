@@ -95,9 +95,10 @@ class ProcessDriver implements ComputeDriver {
     return Promise.resolve(survivor(this.#store.placeOf(ref.endpoint))?.generation === ref.generation);
   }
 
-  async adopt(): Promise<readonly RunningCompute[]> {
+  async adopt(wanted: (endpoint: EndpointId) => boolean = () => true): Promise<readonly RunningCompute[]> {
     this.#store.sweep();
-    const adopted = this.#store.endpoints().map((endpoint) =>
+    const endpoints = this.#store.endpoints().filter((endpoint) => wanted(endpoint));
+    const adopted = endpoints.map((endpoint) =>
       this.#queues
         .run(endpoint, () => this.#adopt(endpoint))
         .catch((error: unknown) => {
