@@ -14,3 +14,6 @@ export { type AppName, type EndpointView, System, type SystemOptions, type TestE
 export { type PortSettings, findFreePortSettings } from './free-port-settings.js';
 export { type BlackHole, startBlackHole } from './black-hole.js';
 export { type DnsReply, type FakeDns, type FakeDnsOptions, startFakeDns } from './fake-dns.js';
+export { type FaultProxy, type FaultProxyOptions, startFaultProxy } from './fault-proxy.js';
+export type { Faults } from './fault-proxy-connection.js';
+export type { FaultPoint, LaneFault } from './fault-proxy-lane.js';
