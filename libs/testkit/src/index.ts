@@ -17,3 +17,6 @@ export { type DnsReply, type FakeDns, type FakeDnsOptions, startFakeDns } from '
 export { type FaultProxy, type FaultProxyOptions, startFaultProxy } from './fault-proxy.js';
 export type { Faults } from './fault-proxy-connection.js';
 export type { FaultPoint, LaneFault } from './fault-proxy-lane.js';
+export { findRedisServer, skipWithoutRedis } from './redis-binary.js';
+export type { RedisBinary } from './redis-fetch.js';
+export { startTestRedis, type TestRedis, type TestRedisOptions } from './redis.js';
