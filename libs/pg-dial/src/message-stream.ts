@@ -4,7 +4,7 @@
 import type { Socket } from 'node:net';
 import type { DialAttempt } from '@pgwake/connect-core';
 import { GatewayError } from '@pgwake/gateway-errors';
-import { type WireMessage, createMessageReader } from '@pgwake/pg-wire';
+import { type WireMessage, backendTag, createMessageReader } from '@pgwake/pg-wire';
 import { dialTimeout, protocolError } from './classify.js';
 
 /** What libpq allows an error to have before a session is ready (MAX_ERRLEN in fe-connect.c). */
@@ -33,7 +33,8 @@ export function createMessageStream(socket: Socket, attempt: DialAttempt): Messa
   let wakeUp: (() => void) | undefined;
 
   const onData = (chunk: Buffer) => {
-    if (!firstByteSeen) attempt.onServerByte();
+    // Not for an error: "starting up" would call everybody who waits for this address into the same answer.
+    if (!firstByteSeen && chunk[0] !== backendTag.errorResponse) attempt.onServerByte();
     firstByteSeen = true;
     reader.push(chunk);
     wakeUp?.();

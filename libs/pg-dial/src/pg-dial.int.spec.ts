@@ -35,12 +35,13 @@ import {
   waitFor,
 } from '@pgwake/testkit';
 import type { ComputeIdentity, NodeAddress } from '@pgwake/wake-api';
-import { type ComputeConnection, createPgDial, sendCancel } from './index.js';
+import { type ComputeConnection, createComputeNetwork, createPgDial, sendCancel } from './index.js';
 
 const clusterName = 'pgwake/demo/3';
 const named: ComputeIdentity = { kind: 'clusterName', value: clusterName };
 const notice = encodeNoticeResponse({ severity: 'NOTICE', code: '00000', message: 'hello' });
 const backendKey = { pid: 4711, secret: Uint8Array.of(1, 2, 3, 4) };
+const network = createComputeNetwork();
 
 let verifier: string;
 let keys: ScramKeys;
@@ -83,7 +84,8 @@ interface DialSettings {
 
 function dial(address: NodeAddress, settings: DialSettings = {}): Promise<DialOutcome<ComputeConnection>> {
   const { identity = named, parameters = [], signal = new AbortController().signal, onServerByte } = settings;
-  const mechanism = createPgDial({ user: 'app', database: 'shop', parameters, keys: settings.keys ?? keys });
+  const login = { user: 'app', database: 'shop', parameters, keys: settings.keys ?? keys };
+  const mechanism = createPgDial(login, network);
   const node = new FreshNode({
     endpoint: parseEndpointId('demo') as EndpointId,
     generation: parseGeneration(3) as Generation,
@@ -253,7 +255,7 @@ describe('a dial', () => {
   it('says goodbye to a compute that nobody wants any more', async () => {
     const address = await start(steps.serve({ verifier, clusterName }));
     const dialled = await connection(dial(address));
-    createPgDial({ user: 'app', database: 'shop', parameters: [], keys }).discard(dialled);
+    createPgDial({ user: 'app', database: 'shop', parameters: [], keys }, network).discard(dialled);
     await waitFor(() => server.seen.farewells === 1 && server.seen.open === 0, 1_000);
   });
 });
@@ -339,8 +341,12 @@ describe('a dial fails with', () => {
     ['28000', 'COMPUTE_REJECTED_LOGIN'],
     ['3D000', 'COMPUTE_SAID_NO'],
   ])('the compute’s %s as %s', async (sqlState, expected) => {
-    expect(await codeOf(dial(await start([steps.startup(), steps.fail(sqlState)])))).toBe(expected);
+    let serverBytesSeen = 0;
+    const onServerByte = () => void (serverBytesSeen += 1);
+    const address = await start([steps.startup(), steps.fail(sqlState)]);
+    expect(await codeOf(dial(address, { onServerByte }))).toBe(expected);
     expect(server.seen.errors).toEqual([sqlState]);
+    expect(serverBytesSeen).toBe(0);
   });
 
   it('what the compute said after it let the login in', async () => {
@@ -499,20 +505,22 @@ describe('sendCancel', () => {
 
   it('quotes the key and waits until the compute has closed', async () => {
     const address = await start([steps.startup()]);
-    await sendCancel({ address, backendKey, signal: never });
+    await sendCancel({ address, backendKey, signal: never }, network);
     expect(server.seen.cancels).toEqual([{ pid: 4711, secret: expect.objectContaining({ length: 4 }) }]);
   });
 
   it('rejects when nobody is there', async () => {
     const address = await start([]);
     await server.refuse();
-    await expect(sendCancel({ address, backendKey, signal: never })).rejects.toMatchObject({ code: 'COMPUTE_REFUSED' });
+    await expect(sendCancel({ address, backendKey, signal: never }, network)).rejects.toMatchObject({
+      code: 'COMPUTE_REFUSED',
+    });
   });
 
   it('gives up when it is told to', async () => {
     const address = await start([]);
     const limit = new AbortController();
-    const cancel = sendCancel({ address, backendKey, signal: limit.signal });
+    const cancel = sendCancel({ address, backendKey, signal: limit.signal }, network);
     const rejected = expect(cancel).rejects.toMatchObject({ code: 'COMPUTE_DIAL_TIMEOUT' });
     await waitFor(() => server.seen.accepted === 1, 1_000);
     limit.abort();
