@@ -6,6 +6,16 @@ export const tcpProxySettings = {
   opsHost: setting.text('PGWAKE_TCP_OPS_HOST', '127.0.0.1', 'Address of the ops port of tcp-proxy.'),
   opsPort: setting.port('PGWAKE_TCP_OPS_PORT', 7432, 'Ops port of tcp-proxy: /livez, /readyz, /metrics.'),
   wakeAddress: setting.text('PGWAKE_WAKE_ADDRESS', '127.0.0.1:4450', 'host:port of the gRPC port of wake-service.'),
+  dnsServers: setting.list(
+    'PGWAKE_DNS_SERVERS',
+    '',
+    'Name servers for the host names of computes, comma-separated, each as address or address:port; without it those of the system, with /etc/hosts and search domains.',
+  ),
+  computeNetworks: setting.list(
+    'PGWAKE_COMPUTE_NETWORKS',
+    '',
+    'Networks in which computes may be dialled, comma-separated (10.0.0.0/8, fd00::/8); without it everywhere but at link-local, multicast, broadcast and unspecified addresses. Unix sockets are always allowed.',
+  ),
   domains: setting.list(
     'PGWAKE_DOMAINS',
     'localhost',

@@ -4,8 +4,9 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { createConnector } from '@pgwake/connect-core';
 import { millis } from '@pgwake/ids';
-import { Readiness } from '@pgwake/nest-kit';
+import { Readiness, StartupError } from '@pgwake/nest-kit';
 import { createMemoryNodeCache } from '@pgwake/node-cache';
+import { type ComputeNetwork, createComputeNetwork } from '@pgwake/pg-dial';
 import { CancelKeys } from '@pgwake/pg-session';
 import { type Logger, type MetricsRegistry, createProxyMetrics, createRegistry } from '@pgwake/telemetry';
 import { type WakeClient, createWakeClient } from '@pgwake/wake-client';
@@ -65,6 +66,7 @@ function createListener(
     session: {
       access: wake,
       connector,
+      network: loadComputeNetwork(settings),
       cancelKeys: new CancelKeys(),
       authentication: { ...settings, domains: settings.domains.map(bareDomain) },
       loginTimeoutMs: settings.loginTimeoutMs,
@@ -73,6 +75,17 @@ function createListener(
     },
     onOpenSessions: (count) => metrics.openSessions.set(count),
   });
+}
+
+function loadComputeNetwork({ dnsServers, computeNetworks }: TcpProxySettings): ComputeNetwork {
+  try {
+    return createComputeNetwork({ nameServers: dnsServers, networks: computeNetworks });
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new StartupError(`Settings: PGWAKE_DNS_SERVERS or PGWAKE_COMPUTE_NETWORKS: ${error.message}.`, {
+      cause: error,
+    });
+  }
 }
 
 /** As DNS compares names: in lower case, without the dot of the root. */

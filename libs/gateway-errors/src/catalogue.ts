@@ -237,6 +237,15 @@ export const catalogue = {
     'error',
     'the database cannot be reached',
   ),
+  COMPUTE_ADDRESS_FORBIDDEN: entry(
+    'compute',
+    '08001',
+    503,
+    'stop',
+    'suspect',
+    'error',
+    'the database cannot be reached',
+  ),
   COMPUTE_REJECTED_LOGIN: entry(
     'user',
     '28000',

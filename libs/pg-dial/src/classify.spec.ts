@@ -37,9 +37,48 @@ describe('an error of Node', () => {
     expect(classifyDialError(nodeError(code, syscall)).code).toBe('DNS_FAILED');
   });
 
-  it('is found below causes and among the errors of several addresses', () => {
-    const inside = new Error('outer', { cause: new AggregateError([new Error('?'), nodeError('EHOSTUNREACH')]) });
-    expect(classifyDialError(inside).code).toBe('COMPUTE_UNREACHABLE');
+  it.each<[string, unknown, string]>([
+    [
+      'below causes and among the errors of several addresses',
+      new Error('outer', { cause: new AggregateError([new Error('?'), nodeError('EHOSTUNREACH')]) }),
+      'COMPUTE_UNREACHABLE',
+    ],
+    [
+      // As Node throws it when every address of a name failed.
+      'in an AggregateError that repeats its code',
+      Object.assign(new AggregateError([nodeError('ECONNREFUSED'), nodeError('ENETUNREACH')]), {
+        code: 'ECONNREFUSED',
+      }),
+      'COMPUTE_REFUSED',
+    ],
+    [
+      'of DNS in an AggregateError that repeats its code and hides the syscall',
+      Object.assign(new AggregateError([nodeError('ECONNREFUSED', 'queryA')]), { code: 'ECONNREFUSED' }),
+      'DNS_FAILED',
+    ],
+    [
+      'in the error of a client library with a code of its own',
+      Object.assign(new Error('write CONNECT_FAILED', { cause: nodeError('ECONNRESET', 'read') }), {
+        code: 'CONNECT_FAILED',
+      }),
+      'COMPUTE_RESET',
+    ],
+    [
+      'in an error of Node about itself',
+      Object.assign(new Error('failed', { cause: nodeError('ETIMEDOUT') }), { code: 'ERR_STREAM_DESTROYED' }),
+      'COMPUTE_UNREACHABLE',
+    ],
+    ['two aggregates deep', new AggregateError([new AggregateError([nodeError('EPIPE', 'write')])]), 'COMPUTE_RESET'],
+  ])('is found %s', (_, thrown, expected) => {
+    const error = classifyDialError(thrown);
+    expect(error.code).toBe(expected);
+    expect(error.cause).toBe(thrown);
+  });
+
+  it('is not looked for without end', () => {
+    let buried: unknown = nodeError('ECONNREFUSED');
+    for (let depth = 0; depth < 100; depth++) buried = new Error('wrapped', { cause: buried });
+    expect(classifyDialError(buried).code).toBe('INTERNAL');
   });
 
   it('may be its own cause', () => {

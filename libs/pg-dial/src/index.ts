@@ -1,4 +1,5 @@
-export type { ComputeConnection, ComputeLogin, PgDialOptions } from './pg-dial.js';
+export { type ComputeNetwork, type ComputeNetworkSettings, createComputeNetwork } from './compute-network.js';
+export type { ComputeConnection, ComputeLogin } from './pg-dial.js';
 export { createPgDial } from './pg-dial.js';
 export { type CancelTarget, sendCancel } from './send-cancel.js';
 export { classifyDialError } from './classify.js';

@@ -1,7 +1,8 @@
 // The one place that opens sockets to computes.
 
-import { type LookupFunction, Socket } from 'node:net';
+import { Socket } from 'node:net';
 import { type NodeAddress, describeAddress } from '@pgwake/wake-api';
+import type { ComputeNetwork } from './compute-network.js';
 
 /** Node then sends ten probes, one a second: a compute that vanished while idle is noticed after 40 s. */
 const keepAliveIdleMs = 30_000;
@@ -10,9 +11,10 @@ const perAddressTimeoutMs = 1_000;
 
 /**
  * A socket on its way to a compute; what is written before it is connected waits. It lets the relay half-close, and has
- * an 'error' listener from the start that does nothing. Throws for an address that no socket can have.
+ * an 'error' listener from the start that does nothing. Throws for an address that no socket can have, and
+ * COMPUTE_ADDRESS_FORBIDDEN for one outside the network. A unix socket is no part of any network.
  */
-export function openSocket(address: NodeAddress, lookup: LookupFunction): Socket {
+export function openSocket(address: NodeAddress, network: ComputeNetwork): Socket {
   const socket = new Socket({ allowHalfOpen: true });
   socket.on('error', ignore);
   try {
@@ -20,12 +22,13 @@ export function openSocket(address: NodeAddress, lookup: LookupFunction): Socket
       // For a unix socket the description is its path.
       socket.connect({ path: describeAddress(address) });
     } else {
+      network.requireAllowed(address.host);
       socket.setNoDelay(true);
       socket.setKeepAlive(true, keepAliveIdleMs);
       socket.connect({
         host: address.host,
         port: address.port,
-        lookup,
+        lookup: network.lookup,
         autoSelectFamily: true,
         autoSelectFamilyAttemptTimeout: perAddressTimeoutMs,
       });

@@ -4,15 +4,15 @@
 // It refuses a compute that asks for no SCRAM. One that lets anybody in (trust) could be anybody, whatever name it claims;
 // one that asks for a cleartext or MD5 password asks for what a gateway with keys only does not have.
 
-import type { LookupFunction, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { ScramKeys } from '@pgwake/client-auth';
 import type { DialOutcome, Mechanism } from '@pgwake/connect-core';
 import { GatewayError } from '@pgwake/gateway-errors';
 import { type BackendKey, type StartupParameters, encodeTerminate } from '@pgwake/pg-wire';
 import { type NodeAddress, describeAddress } from '@pgwake/wake-api';
 import { classifyDialError, dialTimeout } from './classify.js';
+import type { ComputeNetwork } from './compute-network.js';
 import { logIn } from './login.js';
-import { lookupHost } from './lookup-host.js';
 import { createMessageStream } from './message-stream.js';
 import { openSocket } from './open-socket.js';
 
@@ -23,11 +23,6 @@ export interface ComputeLogin {
   /** Further startup parameters, as the client sent them. Those that a gateway answers for itself are left out here. */
   readonly parameters: StartupParameters;
   readonly keys: ScramKeys;
-}
-
-export interface PgDialOptions {
-  /** How host names become addresses. Default: {@link lookupHost}. */
-  readonly lookup?: LookupFunction;
 }
 
 /** A session at a compute after its login, idle and proven. */
@@ -47,8 +42,7 @@ export interface ComputeConnection {
 }
 
 /** One login at whatever address it is given. Never throws, never tries twice. */
-export function createPgDial(login: ComputeLogin, options: PgDialOptions = {}): Mechanism<ComputeConnection> {
-  const { lookup = lookupHost } = options;
+export function createPgDial(login: ComputeLogin, network: ComputeNetwork): Mechanism<ComputeConnection> {
   return {
     async dialOnce({ info }, attempt): Promise<DialOutcome<ComputeConnection>> {
       let socket: Socket | undefined;
@@ -57,7 +51,7 @@ export function createPgDial(login: ComputeLogin, options: PgDialOptions = {}): 
         if (info.identity.kind === 'tlsSan') {
           throw new GatewayError('COMPUTE_IDENTITY_MISMATCH', { detail: 'TLS to a compute is not supported' });
         }
-        socket = openSocket(info.address, lookup);
+        socket = openSocket(info.address, network);
         const stream = createMessageStream(socket, attempt);
         const { greeting, backendKey } = await logIn(stream, login, info.identity);
         const residue = stream.release();

@@ -7,9 +7,10 @@ import { type EndpointId, type Generation, parseEndpointId, parseGeneration } fr
 import { backendTag, createMessageReader, encodeQuery, parseDataRow, parseErrorFields } from '@pgwake/pg-wire';
 import { type TestPostgres, startTestPostgres, waitFor } from '@pgwake/testkit';
 import type { NodeAddress } from '@pgwake/wake-api';
-import { type ComputeConnection, type ComputeLogin, createPgDial, sendCancel } from './index.js';
+import { type ComputeConnection, type ComputeLogin, createComputeNetwork, createPgDial, sendCancel } from './index.js';
 
 const clusterName = 'pgwake/demo/3';
+const network = createComputeNetwork();
 let keys: ScramKeys;
 let postgres: TestPostgres;
 let connections: ComputeConnection[] = [];
@@ -58,7 +59,8 @@ function dial(
     address,
     identity: { kind: 'clusterName', value: settings.clusterName ?? clusterName },
   });
-  const mechanism = createPgDial({ user: 'app', database: login.user ?? 'app', parameters: [], keys, ...login });
+  const whole = { user: 'app', database: login.user ?? 'app', parameters: [], keys, ...login };
+  const mechanism = createPgDial(whole, network);
   return mechanism.dialOnce(node, { signal: AbortSignal.timeout(10_000), onServerByte: () => undefined });
 }
 
@@ -182,7 +184,7 @@ describe('a real Postgres', () => {
     const answer = ask(connection, 'SELECT pg_sleep(60)');
     const asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
     await waitFor(async () => (await ask(watcher, asleep)).values[0] === '1', 5_000);
-    await sendCancel({ ...connection, signal: AbortSignal.timeout(5_000) });
+    await sendCancel({ ...connection, signal: AbortSignal.timeout(5_000) }, network);
     expect(await answer).toEqual({ values: [], error: '57014' });
     expect(await ask(connection, 'SELECT 1')).toEqual({ values: ['1'], error: undefined });
   });

@@ -17,6 +17,7 @@ import {
   encodeTerminate,
   parseErrorFields,
 } from '@pgwake/pg-wire';
+import { createComputeNetwork } from '@pgwake/pg-dial';
 import { type LeakCheck, type TestPostgres, startLeakCheck, startTestPostgres, waitFor } from '@pgwake/testkit';
 import type { WakeOutcome } from '@pgwake/wake-api';
 import pg from 'pg';
@@ -119,6 +120,7 @@ async function startGateway(options: { asleep?: boolean } & Partial<SessionDeps>
       clock,
       random: Math.random,
     }),
+    network: createComputeNetwork(),
     cancelKeys,
     authentication: { domains: ['localhost'], requireTls: 'never', passwordForm: 'loopback' },
     loginTimeoutMs: 5_000,

@@ -4,7 +4,7 @@
 import type { Connector, JourneyReport } from '@pgwake/connect-core';
 import { GatewayError, isGatewayError, toErrorResponse } from '@pgwake/gateway-errors';
 import type { EndpointId, RoleName, SessionId } from '@pgwake/ids';
-import { type ComputeConnection, createPgDial, sendCancel } from '@pgwake/pg-dial';
+import { type ComputeConnection, type ComputeNetwork, createPgDial, sendCancel } from '@pgwake/pg-dial';
 import { encodeErrorResponse, encodeNoticeResponse } from '@pgwake/pg-wire';
 import type { Relay, RelayEnding } from '@pgwake/relay';
 import { type AccessPort, type Admitted, type AuthenticationPolicy, authenticate } from './authenticate.js';
@@ -19,6 +19,7 @@ import { type Client, negotiate } from './negotiate.js';
 export interface SessionDeps {
   readonly access: AccessPort;
   readonly connector: Connector;
+  readonly network: ComputeNetwork;
   readonly cancelKeys: CancelKeys;
   readonly authentication: AuthenticationPolicy;
   /** From accept to the end of authentication. */
@@ -133,7 +134,7 @@ class PgSession {
         endpoint,
         sessionId: this.#sessionId,
         user: role,
-        mechanism: createPgDial({ user: role, database, parameters, keys }),
+        mechanism: createPgDial({ user: role, database, parameters, keys }, this.#deps.network),
         signal: AbortSignal.any([reader.gone, this.#stop.signal]),
       })
       .finally(() => clearTimeout(notice));
@@ -169,10 +170,11 @@ class PgSession {
 
   /** Never answers, whether the key is known or not, and never wakes anything: a compute that sleeps runs no query. */
   async #cancel(key: BackendKey): Promise<SessionOutcome> {
-    const target = this.#deps.cancelKeys.find(key);
+    const { cancelKeys, network } = this.#deps;
+    const target = cancelKeys.find(key);
     if (target !== undefined) {
       const limit = startLimit(cancelLimitMs, this.#stop.signal);
-      await sendCancel({ ...target, signal: limit.signal }).catch(() => undefined);
+      await sendCancel({ ...target, signal: limit.signal }, network).catch(() => undefined);
       limit.release();
     }
     await this.#close(undefined);
