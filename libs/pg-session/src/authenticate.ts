@@ -11,7 +11,7 @@ import {
   parseEndpointPassword,
   parseVerifier,
 } from '@pgwake/client-auth';
-import { GatewayError } from '@pgwake/gateway-errors';
+import { GatewayError, isGatewayError } from '@pgwake/gateway-errors';
 import { type EndpointId, type RoleName, type SessionId, parseRoleName } from '@pgwake/ids';
 import {
   type StartupParameters,
@@ -69,10 +69,11 @@ export async function authenticate(
     domains: policy.domains,
   });
   const lookUp = async (endpoint: EndpointId) => {
-    const found = await access.getEndpointAccess(
-      { endpoint, role, sessionId },
-      AbortSignal.any([limit, client.reader.gone]),
-    );
+    const found = await access
+      .getEndpointAccess({ endpoint, role, sessionId }, AbortSignal.any([limit, client.reader.gone]))
+      .catch((error: unknown) => {
+        throw isGatewayError(error) && error.code === 'CLIENT_TOO_SLOW' ? noVerifierInTime() : error;
+      });
     const verifier = parseVerifier(found.verifier);
     if (verifier === undefined)
       throw new GatewayError('INTERNAL', { detail: 'wake-service gave a malformed verifier' });
@@ -191,6 +192,11 @@ function valueOf(parameters: StartupParameters, name: string): string | undefine
 
 function brokenSasl(what: string): { what: string; sqlState: string } {
   return { what: `SASL: ${what}`, sqlState: '08P01' };
+}
+
+/** The time of the login ran out while the client waited for us, not we for it. */
+function noVerifierInTime(): GatewayError {
+  return new GatewayError('WAKE_SERVICE_UNAVAILABLE', { detail: 'no verifier within the time for a login' });
 }
 
 function passwordFailed(role: RoleName): GatewayError {

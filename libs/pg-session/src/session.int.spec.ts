@@ -112,6 +112,7 @@ async function startGateway(options: { asleep?: boolean } & Partial<SessionDeps>
               address: { kind: 'tcp', host: postgres.host, port: postgres.port },
               identity: { kind: 'clusterName', value: clusterName },
               issuedAtMs: Date.now(),
+              signature: undefined,
               startKind: 'started',
             },
           };
@@ -360,6 +361,17 @@ describe('a login', () => {
     expect(errorIn(await client.untilEnd()).message).toContain('not set up in time');
     clearInterval(drip);
     client.socket.destroy();
+  });
+
+  it('that wake-service answers too late is not the client’s fault', async () => {
+    const access: SessionDeps['access'] = {
+      getEndpointAccess: (_, signal) =>
+        new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))),
+    };
+    const gateway = await startGateway({ loginTimeoutMs: 150, access });
+    await expect(clientOf(gateway).connect()).rejects.toMatchObject({ code: '08001' });
+    await waitFor(() => gateway.outcomes.length === 1, 1_000);
+    expect(gateway.outcomes).toMatchObject([{ outcome: { error: { code: 'WAKE_SERVICE_UNAVAILABLE' } } }]);
   });
 });
 
