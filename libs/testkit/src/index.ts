@@ -8,6 +8,13 @@ export {
   startScriptedPostgres,
 } from './scripted-postgres.js';
 export * as steps from './scripted-steps.js';
+export {
+  type ScriptedWake,
+  type ScriptedWakeOptions,
+  type WakeCall,
+  type WakeReply,
+  startScriptedWake,
+} from './scripted-wake.js';
 export { waitFor } from './wait-for.js';
 export { startTestPostgres, type TestPostgres, type TestPostgresOptions, type TestRole } from './postgres.js';
 export { type AppName, type EndpointView, System, type SystemOptions, type TestEndpoint } from './system.js';
