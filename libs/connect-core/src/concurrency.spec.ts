@@ -299,7 +299,7 @@ describe('when the one who leads leaves', () => {
     });
     const busy = story.travel();
     await story.clock.advance(10);
-    await story.world.cache.evict(new SuspectNode(endpoint, 3 as Generation));
+    await story.world.cache.evict(new SuspectNode(endpoint, 3 as Generation, 3));
     const { leave, journeys } = crowd(story, 1);
     await story.clock.advance(10);
     leave[0]?.();
@@ -361,7 +361,7 @@ describe('generations', () => {
     });
     const first = story.travel();
     await story.clock.advance(50);
-    await story.world.cache.put(nodeInfo(endpoint, 4), 0);
+    await story.world.cache.put(nodeInfo(endpoint, 4));
     expect(await endsOf(story, [first, story.travel()])).toEqual([5, 5]);
     expect(story.told()).not.toContain('dial cached 4');
   });
@@ -374,7 +374,7 @@ describe('generations', () => {
     });
     const first = story.travel();
     await story.clock.advance(50);
-    await story.world.cache.put(nodeInfo(endpoint, 3), 0);
+    await story.world.cache.put(nodeInfo(endpoint, 3));
     expect(await endsOf(story, [first, story.travel()])).toEqual([4, 4]);
     expect(story.told().filter((told) => told.startsWith('wake'))).toEqual(['wake', 'wake(3)']);
     // By the first alone; the second was not content with the generation it distrusts.
@@ -388,7 +388,7 @@ describe('generations', () => {
     });
     const pair = crowd(story, 2).journeys;
     await story.clock.advance(100);
-    await story.world.cache.evict(new SuspectNode(endpoint, 1 as Generation));
+    await story.world.cache.evict(new SuspectNode(endpoint, 1 as Generation, 1));
     const late = story.travel();
     await endsOf(story, [...pair, late]);
     expect(count(story, 'wake')).toBe(2);

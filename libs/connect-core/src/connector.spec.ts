@@ -80,7 +80,7 @@ describe('a cached address that turns out suspect', () => {
 });
 
 describe('what is stored', () => {
-  it('says since when it is known, so that the cache can refuse what was evicted later', async () => {
+  it('is what wake-service said, word for word: the cache tells by it what was evicted later', async () => {
     const story = scenario({
       cached: 3,
       script: [
@@ -95,7 +95,7 @@ describe('what is stored', () => {
       call: 'put',
       atMs: startedAtMs + 52,
       generation: 4,
-      knownSinceMs: startedAtMs + 7,
+      node: nodeInfo(endpoint, 4),
     });
   });
 });
@@ -379,13 +379,13 @@ describe('a login that a cached address rejects', () => {
     expect(wakeCalls).toBe(1);
     for (let guess = 0; guess < 50; guess++) {
       // Somebody with the right password has the address cached again.
-      await story.world.cache.put(nodeInfo(endpoint, 3), 0);
+      await story.world.cache.put(nodeInfo(endpoint, 3));
       await story.finish();
       await story.clock.advance(50);
     }
     expect(wakeCalls).toBe(1);
     await story.clock.advance(5_000);
-    await story.world.cache.put(nodeInfo(endpoint, 3), 0);
+    await story.world.cache.put(nodeInfo(endpoint, 3));
     await story.finish();
     expect(wakeCalls).toBe(2);
   });

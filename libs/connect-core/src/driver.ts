@@ -50,8 +50,6 @@ export class Driver<C> {
   readonly #passenger: Passenger;
   #waitingFor: WaitingFor = 'dial';
   #lastFailure: GatewayError | undefined;
-  /** When this journey got the address it holds. */
-  #knownSinceMs: number;
   #redialAttempt = 0;
   #suspectDials = 0;
 
@@ -62,8 +60,7 @@ export class Driver<C> {
     const { clock, memory, policy } = deps;
     this.#log = new JourneyLog(clock, journey.observer);
     this.#deadline = startDeadline(clock, policy.deadlineMs, journey.signal);
-    this.#knownSinceMs = clock.now();
-    this.#budget = memory.budgetOf(journey.endpoint, this.#knownSinceMs);
+    this.#budget = memory.budgetOf(journey.endpoint, clock.now());
     this.#passenger = this.#makePassenger();
   }
 
@@ -221,8 +218,7 @@ export class Driver<C> {
     return this.#hold(end.answer);
   }
 
-  #hold({ info, startKind, askedAtMs }: WakeAnswer): FreshNode {
-    this.#knownSinceMs = askedAtMs;
+  #hold({ info, startKind }: WakeAnswer): FreshNode {
     this.#log.note({ kind: 'woken', generation: info.generation, startKind });
     return new FreshNode(info);
   }
@@ -243,7 +239,7 @@ export class Driver<C> {
 
   #arrive(node: DialableNode): NodeInfo {
     // Not waited for: the client need not pay for a slow cache.
-    void this.deps.cache.put(node.info, this.#knownSinceMs);
+    void this.deps.cache.put(node.info);
     this.deps.room.arrived(node.info.generation);
     return node.info;
   }

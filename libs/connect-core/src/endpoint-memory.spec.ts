@@ -7,7 +7,7 @@ import { endpoint } from './testing/scenario.js';
 import { nodeInfo } from './testing/script-world.js';
 
 const answerAt = (answeredAtMs: number) =>
-  ({ info: nodeInfo(endpoint, 3), startKind: 'running', askedAtMs: answeredAtMs, answeredAtMs }) as const;
+  ({ info: nodeInfo(endpoint, 3), startKind: 'running', answeredAtMs }) as const;
 
 describe('a retry budget', () => {
   const policy = { perJourney: 0.2, perSecond: 10, most: 100 };

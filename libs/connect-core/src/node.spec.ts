@@ -18,8 +18,8 @@ describe('a suspect', () => {
     expect(() => node.suspect()).toThrow('after it was declared suspect');
   });
   it('is consumed by its eviction', () => {
-    const suspect = new SuspectNode(endpoint, 3 as Generation);
-    expect(suspect.consumeForEviction()).toEqual({ endpoint, generation: 3 });
+    const suspect = new SuspectNode(endpoint, 3 as Generation, 7);
+    expect(suspect.consumeForEviction()).toEqual({ endpoint, generation: 3, issuedAtMs: 7 });
     expect(() => suspect.consumeForEviction()).toThrow('evicted twice');
   });
 });

@@ -2,15 +2,10 @@
 // node suspect consumes it, and evicting consumes the suspect. Nothing here decides anything.
 
 import type { EndpointId, Generation } from '@pgwake/ids';
-import type { ComputeIdentity, NodeAddress } from '@pgwake/wake-api';
+import type { WokenNode } from '@pgwake/wake-api';
 
-/** What a dial needs to know. The same value whether it came from the cache or from a wake. */
-export interface NodeInfo {
-  readonly endpoint: EndpointId;
-  readonly generation: Generation;
-  readonly address: NodeAddress;
-  readonly identity: ComputeIdentity;
-}
+/** What wake-service said of a compute, word for word: the same value whether it came from the cache or from a wake. */
+export type NodeInfo = Omit<WokenNode, 'startKind'>;
 
 /** Read from the node cache: it may be outdated, even somebody else's address by now. */
 export class CachedNode {
@@ -32,7 +27,7 @@ export class CachedNode {
   suspect(): SuspectNode {
     this.#refuseIfConsumed('declared suspect');
     this.#consumed = true;
-    return new SuspectNode(this.#info.endpoint, this.#info.generation);
+    return new SuspectNode(this.#info.endpoint, this.#info.generation, this.#info.issuedAtMs);
   }
 
   #refuseIfConsumed(what: string): void {
@@ -54,13 +49,14 @@ export class SuspectNode {
   constructor(
     readonly endpoint: EndpointId,
     readonly generation: Generation,
+    readonly issuedAtMs: number,
   ) {}
 
   /** For the node cache: which entry to delete, to be asked for once. Throws the second time. */
-  consumeForEviction(): { readonly endpoint: EndpointId; readonly generation: Generation } {
+  consumeForEviction(): Pick<NodeInfo, 'endpoint' | 'generation' | 'issuedAtMs'> {
     if (this.#evicted) throw new Error(`suspect node of ${this.endpoint} evicted twice`);
     this.#evicted = true;
-    return { endpoint: this.endpoint, generation: this.generation };
+    return { endpoint: this.endpoint, generation: this.generation, issuedAtMs: this.issuedAtMs };
   }
 }
 

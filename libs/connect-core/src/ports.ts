@@ -60,11 +60,13 @@ export interface WakePort {
 export interface NodeCachePort {
   get(endpoint: EndpointId): Promise<CachedNode | undefined>;
   /**
-   * Stores a node after a proven dial. A lower generation never replaces a higher one. `knownSinceMs` is the time (of
-   * {@link Clock.now}) at which the caller got the address: a generation that was evicted after that stays away,
-   * otherwise a slow winner would bring a dead address back.
+   * Stores a node after a proven dial. A lower generation never replaces a higher one, and what was evicted stays away
+   * until wake-service names it anew, otherwise a slow winner would bring a dead address back.
    */
-  put(node: NodeInfo, knownSinceMs: number): Promise<void>;
-  /** Compare-and-delete: removes only the generation that the suspect names. Consumes the handle: a second use throws. */
+  put(node: NodeInfo): Promise<void>;
+  /**
+   * Compare-and-delete: removes what wake-service had said up to the suspect's generation and instant, nothing newer.
+   * Consumes the handle: a second use throws.
+   */
   evict(suspect: SuspectNode): Promise<void>;
 }

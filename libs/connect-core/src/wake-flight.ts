@@ -15,8 +15,6 @@ import { judgeWake } from './verdict.js';
 export interface WakeAnswer {
   readonly info: NodeInfo;
   readonly startKind: StartKind;
-  /** When the call was made that brought the answer: what happened before, wake-service may have known. */
-  readonly askedAtMs: number;
   readonly answeredAtMs: number;
 }
 
@@ -128,13 +126,12 @@ export class WakeFlight {
   /** One call. No call outlives the whole deadline of a journey, otherwise a lost one would hold up all who come later. */
   async #ask(sessionId: SessionId): Promise<FlightEnd> {
     const { wake, clock, policy } = this.deps;
-    const askedAtMs = clock.now();
     const limit = clock.timeout(millis(policy.deadlineMs), this.#abort.signal);
     const request = { endpoint: this.endpoint, suspectGeneration: this.suspectGeneration, sessionId };
     this.#calling = true;
     for (const passenger of this.#passengers) passenger.onWakeAsked();
     try {
-      return this.#read(await orAborted(wake.wake(request, limit.signal), limit.signal), askedAtMs);
+      return this.#read(await orAborted(wake.wake(request, limit.signal), limit.signal));
     } catch (thrown) {
       return { ok: false, problem: { kind: 'failed', error: this.#nameError(thrown, limit.signal) } };
     } finally {
@@ -143,15 +140,14 @@ export class WakeFlight {
     }
   }
 
-  #read(outcome: WakeOutcome, askedAtMs: number): FlightEnd {
+  #read(outcome: WakeOutcome): FlightEnd {
     if (!outcome.ok) return { ok: false, problem: { kind: 'refused', failure: outcome.failure } };
-    const { endpoint, generation, address, identity, startKind } = outcome.node;
-    if (endpoint !== this.endpoint) {
-      const detail = `wake-service answered for ${endpoint} when asked for ${this.endpoint}`;
+    const { startKind, ...info } = outcome.node;
+    if (info.endpoint !== this.endpoint) {
+      const detail = `wake-service answered for ${info.endpoint} when asked for ${this.endpoint}`;
       return { ok: false, problem: { kind: 'failed', error: new GatewayError('WAKE_FAILED', { detail }) } };
     }
-    const info = { endpoint, generation, address, identity };
-    return { ok: true, answer: { info, startKind, askedAtMs, answeredAtMs: this.deps.clock.now() } };
+    return { ok: true, answer: { info, startKind, answeredAtMs: this.deps.clock.now() } };
   }
 
   #nameError(thrown: unknown, limit: AbortSignal): GatewayError {

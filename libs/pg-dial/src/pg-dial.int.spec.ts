@@ -91,6 +91,8 @@ function dial(address: NodeAddress, settings: DialSettings = {}): Promise<DialOu
     generation: parseGeneration(3) as Generation,
     address,
     identity,
+    issuedAtMs: 1,
+    signature: undefined,
   });
   return mechanism.dialOnce(node, { signal, onServerByte: onServerByte ?? (() => undefined) });
 }

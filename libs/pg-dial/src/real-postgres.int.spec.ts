@@ -58,6 +58,8 @@ function dial(
     generation: parseGeneration(3) as Generation,
     address,
     identity: { kind: 'clusterName', value: settings.clusterName ?? clusterName },
+    issuedAtMs: 1,
+    signature: undefined,
   });
   const whole = { user: 'app', database: login.user ?? 'app', parameters: [], keys, ...login };
   const mechanism = createPgDial(whole, network);

@@ -12,5 +12,6 @@ export {
   wakeFailureReasons,
 } from './wake-api.js';
 export { toGatewayError } from './wake-failure.js';
+export { parseComputeIdentity, parseNodeAddress } from './parse-node.js';
 export { describeAddress } from './describe-address.js';
 export { wakePackage, wakeProtoUrl, wakeServiceName } from './proto.js';

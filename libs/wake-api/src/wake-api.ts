@@ -22,6 +22,8 @@ export interface WokenNode {
   readonly address: NodeAddress;
   readonly identity: ComputeIdentity;
   readonly issuedAtMs: number;
+  /** Over all of the above, for those who share it with other proxies. `undefined`: wake-service has no key. */
+  readonly signature: string | undefined;
   readonly startKind: StartKind;
 }
 

@@ -10,6 +10,7 @@ const node = {
   address: { host: '127.0.0.1', port: 5432 },
   identity: { clusterName: 'pgwake/demo/3' },
   issuedAt: '1790000000000',
+  signature: 'v1.key.mac',
   startKind: 'START_KIND_STARTED',
 };
 
@@ -25,6 +26,7 @@ describe('a node', () => {
           address: { kind: 'tcp', host: '127.0.0.1', port: 5432 },
           identity: { kind: 'clusterName', value: 'pgwake/demo/3' },
           issuedAtMs: 1_790_000_000_000,
+          signature: 'v1.key.mac',
           startKind: 'started',
         },
       },
@@ -44,6 +46,12 @@ describe('a node', () => {
   ])('may listen at %j', (address, expected) => {
     expect(parseWakeResponse({ node: { ...node, address } }, demo)).toMatchObject({
       value: { node: { address: expected } },
+    });
+  });
+
+  it.each([[undefined], [''], [7], ['x'.repeat(201)]])('with %j for a signature counts as unsigned', (signature) => {
+    expect(parseWakeResponse({ node: { ...node, signature } }, demo)).toMatchObject({
+      value: { node: { signature: undefined } },
     });
   });
 

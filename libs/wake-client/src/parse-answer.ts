@@ -1,7 +1,6 @@
 // Answers of wake-service, from untrusted objects to the types of the contract. An answer about another endpoint, or one
 // that names no usable address or identity, is no answer: `undefined` fields of a dial would surface far from here.
 
-import { isIP } from 'node:net';
 import { type EndpointId, parseGeneration } from '@pgwake/ids';
 import {
   type ComputeIdentity,
@@ -11,6 +10,8 @@ import {
   type WakeFailure,
   type WakeOutcome,
   type WokenNode,
+  parseComputeIdentity,
+  parseNodeAddress,
   wakeFailureReasons,
 } from '@pgwake/wake-api';
 
@@ -59,44 +60,31 @@ function parseNode(message: unknown, asked: EndpointId): WokenNode {
     address: parseAddress(node['address']),
     identity: parseIdentity(node['identity']),
     issuedAtMs: parseInstant(node['issuedAt']),
+    signature: parseSignature(node['signature']),
     startKind: parseStartKind(node['startKind']),
   };
 }
 
-const dnsName = /^(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?$/;
-// sun_path holds 108 bytes on Linux, 104 on macOS, the last one a NUL; `/.s.PGSQL.65535` takes 15.
-const socketDirectory = /^\/[^\0]{0,87}$/;
-
 function parseAddress(message: unknown): NodeAddress {
-  const { host, socketDirectory: directory, port } = toRecord(message, 'address');
-  if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65_535) {
-    throw new Malformed(`port ${quote(port)}`);
-  }
-  if (typeof host === 'string' && directory === undefined && (isIP(host) !== 0 || dnsName.test(host))) {
-    return { kind: 'tcp', host, port };
-  }
-  if (typeof directory === 'string' && host === undefined && socketDirectory.test(directory)) {
-    return { kind: 'unix', socketDirectory: directory, port };
-  }
-  throw new Malformed(`host ${quote(host)}, socket directory ${quote(directory)}`);
+  const fields = toRecord(message, 'address');
+  const { host, socketDirectory, port } = fields;
+  const malformed = `host ${quote(host)}, socket directory ${quote(socketDirectory)}, port ${quote(port)}`;
+  return parseNodeAddress(fields) ?? refuse(malformed);
 }
 
 function parseIdentity(message: unknown): ComputeIdentity {
-  const { clusterName, tlsSan, unproven } = toRecord(message, 'identity');
-  const found: ComputeIdentity[] = [];
-  if (typeof clusterName === 'string') found.push({ kind: 'clusterName', value: clusterName });
-  if (typeof tlsSan === 'string') found.push({ kind: 'tlsSan', value: tlsSan });
-  if (unproven === true) found.push({ kind: 'unproven' });
-  const [identity] = found;
-  if (identity === undefined || found.length > 1) throw new Malformed(`${found.length} identities`);
-  if (identity.kind !== 'unproven' && identity.value === '') throw new Malformed('an empty identity');
-  return identity;
+  return parseComputeIdentity(toRecord(message, 'identity')) ?? refuse('not one identity');
 }
 
 function parseInstant(value: unknown): number {
   const instant = Number(value);
   if (!Number.isSafeInteger(instant) || instant <= 0) throw new Malformed(`issued at ${quote(value)}`);
   return instant;
+}
+
+/** Checked by whoever reads it from a cache. Longer ones than the contract has are not kept. */
+function parseSignature(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' && value.length <= 200 ? value : undefined;
 }
 
 // Only a label of metrics and logs, so a kind that this version does not know is no reason to leave a compute undialled.
@@ -118,6 +106,10 @@ function parseFailure(message: unknown): WakeFailure {
     retryAfterMs: typeof retryAfterMs === 'number' ? retryAfterMs : undefined,
     detail: typeof detail === 'string' ? detail.slice(0, 1_000) : '',
   };
+}
+
+function refuse(what: string): never {
+  throw new Malformed(what);
 }
 
 function toRecord(value: unknown, name: string): Record<string, unknown> {

@@ -124,6 +124,7 @@ describe('wake', () => {
         address: { kind: 'unix', socketDirectory: '/run/demo', port: 5432 },
         identity: { kind: 'clusterName', value: 'pgwake/demo/3' },
         issuedAtMs: 1_790_000_000_000,
+        signature: undefined,
         startKind: 'joined',
       },
     });

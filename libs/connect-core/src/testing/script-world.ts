@@ -38,7 +38,7 @@ export type Call =
       readonly generation: number;
     }
   | { readonly call: 'evict'; readonly atMs: number; readonly generation: number }
-  | { readonly call: 'put'; readonly atMs: number; readonly generation: number; readonly knownSinceMs: number }
+  | { readonly call: 'put'; readonly atMs: number; readonly generation: number; readonly node: NodeInfo }
   | { readonly call: 'discard'; readonly atMs: number; readonly generation: number };
 
 export interface Script {
@@ -68,6 +68,8 @@ export function nodeInfo(endpoint: EndpointId, generation: number): NodeInfo {
     generation: generation as Generation,
     address: { kind: 'tcp', host: 'compute.test', port: 5432 + generation },
     identity: { kind: 'clusterName', value: `pgwake/${endpoint}/${generation}` },
+    issuedAtMs: generation,
+    signature: undefined,
   };
 }
 
@@ -91,8 +93,8 @@ export function createScriptWorld(
     async get() {
       return held && new CachedNode(held);
     },
-    async put(node, knownSinceMs) {
-      calls.push({ call: 'put', atMs: clock.now(), generation: node.generation, knownSinceMs });
+    async put(node) {
+      calls.push({ call: 'put', atMs: clock.now(), generation: node.generation, node });
       if (held === undefined || held.generation <= node.generation) held = node;
     },
     async evict(suspect) {
@@ -118,7 +120,7 @@ export function createScriptWorld(
       const startKind = generation === newest ? 'running' : 'started';
       newest = Math.max(newest, generation);
       const named = ('endpoint' in event ? event.endpoint : undefined) ?? endpoint;
-      return { ok: true, node: { ...nodeInfo(named, generation), issuedAtMs: 0, startKind } };
+      return { ok: true, node: { ...nodeInfo(named, generation), startKind } };
     },
   };
 
