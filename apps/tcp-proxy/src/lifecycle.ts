@@ -1,13 +1,14 @@
 // The order in which tcp-proxy comes up and goes down. Going down: not ready any more, no new clients, sessions end as
-// they become idle, then the wake client and last the ops port, so that the end can be watched.
+// they become idle, then what connecting needs and last the ops port, so that the end can be watched.
 
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { type OpsServer, Readiness, startOpsServer } from '@pgwake/nest-kit';
 import type { Logger, MetricsRegistry } from '@pgwake/telemetry';
 import type { WakeClient } from '@pgwake/wake-client';
 import { Listener } from './listener.js';
+import type { OpenNodeCache } from './node-cache.js';
 import type { TcpProxySettings } from './settings.js';
-import { logToken, registryToken, settingsToken, wakeClientToken } from './tokens.js';
+import { logToken, nodeCacheToken, registryToken, settingsToken, wakeClientToken } from './tokens.js';
 
 @Injectable()
 export class Lifecycle implements OnApplicationBootstrap, OnApplicationShutdown {
@@ -18,6 +19,7 @@ export class Lifecycle implements OnApplicationBootstrap, OnApplicationShutdown 
     @Inject(logToken) private readonly log: Logger,
     @Inject(registryToken) private readonly registry: MetricsRegistry,
     @Inject(wakeClientToken) private readonly wakeClient: WakeClient,
+    @Inject(nodeCacheToken) private readonly nodeCache: OpenNodeCache,
     @Inject(Readiness) private readonly readiness: Readiness,
     @Inject(Listener) private readonly listener: Listener,
   ) {}
@@ -40,6 +42,7 @@ export class Lifecycle implements OnApplicationBootstrap, OnApplicationShutdown 
     this.readiness.drain();
     await this.listener.drain(this.settings.drainTimeoutMs);
     this.wakeClient.close();
+    this.nodeCache.close();
     await this.#ops?.close();
   }
 }

@@ -1,4 +1,4 @@
-import { type SettingsOf, setting } from '@pgwake/nest-kit';
+import { type SettingsOf, nodeCacheSettings, setting } from '@pgwake/nest-kit';
 
 export const tcpProxySettings = {
   host: setting.text('PGWAKE_TCP_HOST', '127.0.0.1', 'Address on which clients are accepted; 0.0.0.0 in a container.'),
@@ -70,11 +70,13 @@ export const tcpProxySettings = {
     { low: 1, high: 1_000_000 },
     'How many node addresses are kept in the process.',
   ),
-  nodeCacheMaxAgeMs: setting.millis(
-    'PGWAKE_NODE_CACHE_MAX_AGE_MS',
-    240_000,
-    'How long a node address is kept, in milliseconds.',
+  nodeCacheMemoryMaxAgeMs: setting.integer(
+    'PGWAKE_NODE_CACHE_MEMORY_MAX_AGE_MS',
+    5_000,
+    { low: 1, high: 86_400_000 },
+    'With Redis: how long a node address is used without looking into Redis again, in milliseconds.',
   ),
+  ...nodeCacheSettings,
   logLevel: setting.choice(
     'PGWAKE_LOG_LEVEL',
     ['debug', 'info', 'warn', 'error', 'silent'],

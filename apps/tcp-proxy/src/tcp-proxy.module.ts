@@ -5,18 +5,24 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { createConnector } from '@pgwake/connect-core';
 import { millis } from '@pgwake/ids';
 import { Readiness, StartupError } from '@pgwake/nest-kit';
-import { createMemoryNodeCache } from '@pgwake/node-cache';
 import { type ComputeNetwork, createComputeNetwork } from '@pgwake/pg-dial';
 import { CancelKeys } from '@pgwake/pg-session';
-import { type Logger, type MetricsRegistry, createProxyMetrics, createRegistry } from '@pgwake/telemetry';
+import {
+  type Logger,
+  type MetricsRegistry,
+  type ProxyMetrics,
+  createProxyMetrics,
+  createRegistry,
+} from '@pgwake/telemetry';
 import { type WakeClient, createWakeClient } from '@pgwake/wake-client';
 import { Lifecycle } from './lifecycle.js';
 import { Listener } from './listener.js';
+import { type OpenNodeCache, openNodeCache } from './node-cache.js';
 import { createSessionLog } from './session-log.js';
 import type { TcpProxySettings } from './settings.js';
 import { systemClock } from './system-clock.js';
 import { loadSecureContext } from './tls.js';
-import { logToken, registryToken, settingsToken, wakeClientToken } from './tokens.js';
+import { logToken, metricsToken, nodeCacheToken, registryToken, settingsToken, wakeClientToken } from './tokens.js';
 
 @Module({})
 export class TcpProxyModule {
@@ -28,11 +34,22 @@ export class TcpProxyModule {
         { provide: logToken, useValue: log },
         { provide: Readiness, useFactory: () => new Readiness() },
         { provide: registryToken, useFactory: () => createRegistry('tcp-proxy') },
+        {
+          provide: metricsToken,
+          useFactory: (registry: MetricsRegistry) => createProxyMetrics(registry),
+          inject: [registryToken],
+        },
         { provide: wakeClientToken, useFactory: () => createWakeClient({ address: settings.wakeAddress }) },
         {
+          provide: nodeCacheToken,
+          useFactory: (metrics: ProxyMetrics) => openNodeCache(settings, log, metrics),
+          inject: [metricsToken],
+        },
+        {
           provide: Listener,
-          useFactory: (wake: WakeClient, registry: MetricsRegistry) => createListener(settings, log, wake, registry),
-          inject: [wakeClientToken, registryToken],
+          useFactory: (wake: WakeClient, cache: OpenNodeCache, metrics: ProxyMetrics) =>
+            createListener(settings, log, wake, cache, metrics),
+          inject: [wakeClientToken, nodeCacheToken, metricsToken],
         },
         Lifecycle,
       ],
@@ -44,14 +61,9 @@ function createListener(
   settings: TcpProxySettings,
   log: Logger,
   wake: WakeClient,
-  registry: MetricsRegistry,
+  cache: OpenNodeCache,
+  metrics: ProxyMetrics,
 ): Listener {
-  const metrics = createProxyMetrics(registry);
-  const cache = createMemoryNodeCache({
-    maxEntries: settings.nodeCacheMaxEntries,
-    maxAgeMs: millis(settings.nodeCacheMaxAgeMs),
-    clock: systemClock,
-  });
   const connector = createConnector({
     cache,
     wake,

@@ -3,4 +3,6 @@
 export const settingsToken = Symbol('TcpProxySettings');
 export const logToken = Symbol('Logger');
 export const registryToken = Symbol('MetricsRegistry');
+export const metricsToken = Symbol('ProxyMetrics');
+export const nodeCacheToken = Symbol('OpenNodeCache');
 export const wakeClientToken = Symbol('WakeClient');

@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type CatalogConnection, connectCatalog } from '@pgwake/catalog';
 import type { EndpointId, Generation, RoleName } from '@pgwake/ids';
 import { loadSettings } from '@pgwake/nest-kit';
+import { noNodeEvictions } from '@pgwake/node-cache';
 import { createLogger, createRegistry, createWakeMetrics } from '@pgwake/telemetry';
 import { startTestPostgres, waitFor } from '@pgwake/testkit';
 import type { WakeOutcome } from '@pgwake/wake-api';
@@ -74,7 +75,13 @@ beforeEach(() => {
   driver = new ScriptedDriver({ ...postgres.connectionConfig, database: 'pgwake' });
   const settings = loadSettings(wakeServiceSettings, { PGWAKE_START_TIMEOUT_MS: '300' });
   const foundation = { catalog, driver, mockSecret: new Uint8Array(32), close: () => Promise.resolve() };
-  parts = createParts(foundation, settings, createWakeMetrics(createRegistry('test')), log);
+  parts = createParts(
+    foundation,
+    settings,
+    { keys: new Map(), evictions: noNodeEvictions },
+    createWakeMetrics(createRegistry('test')),
+    log,
+  );
 });
 afterEach(async () => {
   parts.watches.close();

@@ -1,6 +1,7 @@
 // The parts of wake-service and which one needs which. Plain construction; Nest is only given the results.
 
 import { millis } from '@pgwake/ids';
+import type { NodeEvictions, NodeKeys } from '@pgwake/node-cache';
 import type { Logger, WakeMetrics } from '@pgwake/telemetry';
 import { ComputeAdopter } from './computes/adopt-computes.js';
 import { ComputeWatches } from './computes/compute-watches.js';
@@ -29,12 +30,13 @@ export interface Parts {
 export function createParts(
   { catalog, driver, mockSecret }: Foundation,
   settings: WakeServiceSettings,
+  { keys, evictions }: { readonly keys: NodeKeys; readonly evictions: NodeEvictions },
   metrics: WakeMetrics,
   log: Logger,
 ): Parts {
   // The parts form a circle here: what is given as a function is not called before all of them exist.
   const links = new ServiceLinks(driver, (ref) => exits.suspect(ref));
-  const exits: Exits = new Exits(catalog, driver, links, metrics, log);
+  const exits: Exits = new Exits(catalog, driver, links, evictions, metrics, log);
   const idleSuspendAfterMs = millis(settings.idleSuspendAfterMs);
   const watches: ComputeWatches = new ComputeWatches(
     catalog,
@@ -46,7 +48,7 @@ export function createParts(
     (endpoint, cause) => suspender.suspend(endpoint, cause),
   );
   const starter = new ComputeStarter(catalog, driver, watches, metrics, log, millis(settings.startTimeoutMs));
-  const adopter = new ComputeAdopter(catalog, driver, starter, watches, log);
+  const adopter = new ComputeAdopter(catalog, driver, starter, watches, evictions, log);
   const suspendTimeoutMs = millis(settings.suspendTimeoutMs);
   const suspender: ComputeSuspender = new ComputeSuspender(
     catalog,
@@ -54,6 +56,7 @@ export function createParts(
     links,
     exits,
     adopter,
+    evictions,
     metrics,
     log,
     suspendTimeoutMs,
@@ -66,7 +69,7 @@ export function createParts(
     watches,
     adopter,
     suspender,
-    waker: new ComputeWaker(catalog, starter, adopter, exits, metrics),
+    waker: new ComputeWaker(catalog, starter, adopter, exits, keys, metrics),
     keeper: new EndpointKeeper(catalog, driver, suspender, log),
     roles: new RoleKeeper(catalog, driver, adopter, exits),
     access: new EndpointAccessReader(catalog, links, mockSecret),

@@ -1,4 +1,4 @@
-import { type SettingsOf, setting } from '@pgwake/nest-kit';
+import { type SettingsOf, nodeCacheSettings, setting } from '@pgwake/nest-kit';
 
 export const wakeServiceSettings = {
   grpcHost: setting.text('PGWAKE_WAKE_GRPC_HOST', '127.0.0.1', 'Address on which the proxies are served.'),
@@ -57,6 +57,7 @@ export const wakeServiceSettings = {
     'leave',
     'What becomes of running computes when wake-service ends: put to sleep, or left running for the next instance.',
   ),
+  ...nodeCacheSettings,
   logLevel: setting.choice(
     'PGWAKE_LOG_LEVEL',
     ['debug', 'info', 'warn', 'error', 'silent'],

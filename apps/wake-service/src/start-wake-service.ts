@@ -3,9 +3,10 @@
 // ordered, and the ops port goes last, so that the end can be watched.
 
 import type { EndpointId } from '@pgwake/ids';
-import { type OpsServer, Readiness, type RunningApp, startOpsServer } from '@pgwake/nest-kit';
+import { type OpsServer, Readiness, type RunningApp, readNodeSharing, startOpsServer } from '@pgwake/nest-kit';
 import { type Logger, createRegistry, createWakeMetrics, errorKeys } from '@pgwake/telemetry';
 import { layFoundation } from './foundation.js';
+import { openNodeEvictions } from './node-evictions.js';
 import { type Parts, createParts } from './parts.js';
 import { requireFreeAddresses, startServers } from './servers.js';
 import type { WakeServiceSettings } from './settings.js';
@@ -33,9 +34,12 @@ export async function startWakeService(settings: WakeServiceSettings, log: Logge
     });
     undo.unshift(() => ops.close());
     await requireFreeAddresses(settings);
+    const { keys, redis } = readNodeSharing(settings);
     const foundation = await layFoundation(settings, log);
     undo.unshift(() => foundation.close());
-    const parts = createParts(foundation, settings, createWakeMetrics(registry), log);
+    const evictions = openNodeEvictions(redis, log);
+    undo.unshift(async () => evictions.close());
+    const parts = createParts(foundation, settings, { keys, evictions }, createWakeMetrics(registry), log);
     undo.unshift(() => rest(parts));
     await parts.adopter.begin();
     const servers = await startServers(foundation.catalog, parts, settings, log);
@@ -58,6 +62,7 @@ export async function startWakeService(settings: WakeServiceSettings, log: Logge
         await rest(parts);
         if (settings.onShutdown === 'suspend') await suspendAll(running, parts, log);
         await parts.links.close();
+        evictions.close();
         await foundation.close();
         await ops.close();
       },

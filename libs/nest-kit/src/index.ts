@@ -5,3 +5,4 @@ export { type OpsServer, type OpsServerOptions, startOpsServer } from './ops-ser
 export { listen } from './listen.js';
 export { type RunningApp, runApp } from './run-app.js';
 export { nestLogger } from './nest-logger.js';
+export { type NodeSharing, nodeCacheSettings, readNodeSharing } from './node-cache-settings.js';

@@ -1,1 +1,23 @@
-export { type MemoryNodeCacheSettings, createMemoryNodeCache } from './memory-node-cache.js';
+export { type MemoryNodeCache, type MemoryNodeCacheSettings, createMemoryNodeCache } from './memory-node-cache.js';
+export type {
+  MessageOutcome,
+  NodeCacheObserver,
+  ReadOutcome,
+  RedisObserver,
+  WriteOutcome,
+} from './node-cache-observer.js';
+export { type NodeKeys, type ParsedNodeKeys, parseNodeKeys } from './node-keys.js';
+export { type UnsignedNode, signNode } from './node-signature.js';
+export type { NodeVersion } from './node-version.js';
+export type { RedisAddress } from './redis-connection.js';
+export {
+  type NodeEvictions,
+  type NodeEvictionsDeps,
+  type RedisNodeCache,
+  type RedisNodeCacheDeps,
+  type RedisNodeCacheSettings,
+  type RedisSettings,
+  createNodeEvictions,
+  createRedisNodeCache,
+  noNodeEvictions,
+} from './redis-node-cache.js';

@@ -11,6 +11,12 @@ export interface ProxyMetrics {
   readonly connectSeconds: Histogram<'outcome' | 'start'>;
   /** Where that time went. `phase`: wake, dial, sleep, queue. */
   readonly connectPhaseSeconds: Histogram<'phase'>;
+  /** Look-ups of node addresses. `tier`: memory, shared. `outcome`: hit, miss, or why what was found is not used. */
+  readonly nodeCacheReads: Counter<'tier' | 'outcome'>;
+  /** What was shared with other proxies. `outcome`: stored, evicted, failed, unsigned. */
+  readonly nodeCacheWrites: Counter<'outcome'>;
+  /** What others shared. `outcome`: eviction, ignored. */
+  readonly nodeCacheMessages: Counter<'outcome'>;
   readonly relayedBytes: Counter<'direction'>;
   countError(code: ErrorCode, blame: Blame): void;
 }
@@ -37,6 +43,24 @@ export function createProxyMetrics(registry: MetricsRegistry): ProxyMetrics {
       help: 'Parts of that time: waiting for the wake, dialling, sleeping before a retry, queueing for a dial',
       labelNames: ['phase'],
       buckets: secondsBuckets,
+      registers,
+    }),
+    nodeCacheReads: new Counter({
+      name: 'pgwake_node_cache_reads_total',
+      help: 'Look-ups of node addresses, by tier of the node cache and by outcome',
+      labelNames: ['tier', 'outcome'],
+      registers,
+    }),
+    nodeCacheWrites: new Counter({
+      name: 'pgwake_node_cache_writes_total',
+      help: 'Node addresses and evictions written to Redis',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    nodeCacheMessages: new Counter({
+      name: 'pgwake_node_cache_messages_total',
+      help: 'Messages heard on the eviction channel',
+      labelNames: ['outcome'],
       registers,
     }),
     relayedBytes: new Counter({

@@ -11,6 +11,7 @@ import { ensureCertificate } from './certificates.ts';
 import { progress } from './console.ts';
 import { ensureDemo } from './demo.ts';
 import { holdLauncherLock } from './launcher-lock.ts';
+import { ensureNodeKey } from './node-key.ts';
 import { Service } from './service.ts';
 import { renderSummary } from './summary.ts';
 
@@ -51,6 +52,7 @@ interface Installation {
 async function run({ root, stateDir, tcp, wake }: Installation, services: Service[], stop: AbortSignal): Promise<void> {
   const { caFile, certFile, keyFile } = await ensureCertificate(join(stateDir, 'tls'));
   const builtFrom = newestBuild(root);
+  const nodeKeys = wake.nodeKeys.length > 0 ? wake.nodeKeys.join(',') : ensureNodeKey(join(stateDir, 'node-key'));
   const adminUrl = `http://${urlHost(wake.adminHost)}:${wake.adminPort}`;
 
   const wakeService = new Service(
@@ -58,7 +60,7 @@ async function run({ root, stateDir, tcp, wake }: Installation, services: Servic
       name: 'wake-service',
       main: join(root, 'apps/wake-service/dist/main.js'),
       builtFrom,
-      env: { PGWAKE_DATA_DIR: stateDir, PGWAKE_ON_SHUTDOWN: 'suspend' },
+      env: { PGWAKE_DATA_DIR: stateDir, PGWAKE_ON_SHUTDOWN: 'suspend', PGWAKE_NODE_KEYS: nodeKeys },
       readyUrl: `http://${urlHost(wake.opsHost)}:${wake.opsPort}/readyz`,
     },
     stateDir,
@@ -69,6 +71,7 @@ async function run({ root, stateDir, tcp, wake }: Installation, services: Servic
       main: join(root, 'apps/tcp-proxy/dist/main.js'),
       builtFrom,
       env: {
+        PGWAKE_NODE_KEYS: nodeKeys,
         PGWAKE_TLS_CERT_FILE: tcp.tlsCertFile ?? certFile,
         PGWAKE_TLS_KEY_FILE: tcp.tlsKeyFile ?? keyFile,
       },

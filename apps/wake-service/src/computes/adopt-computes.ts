@@ -1,6 +1,7 @@
 // Takes over what an instance that is gone has left behind: at start, and whenever somebody comes across it.
 
 import { type EndpointId, millis } from '@pgwake/ids';
+import type { NodeEvictions } from '@pgwake/node-cache';
 import { type Logger, errorKeys } from '@pgwake/telemetry';
 import {
   type AdoptionStep,
@@ -25,6 +26,7 @@ export class ComputeAdopter {
     private readonly driver: ComputeDriver,
     private readonly starter: ComputeStarter,
     private readonly watches: ComputeWatches,
+    private readonly evictions: NodeEvictions,
     private readonly log: Logger,
   ) {}
 
@@ -100,7 +102,7 @@ export class ComputeAdopter {
         return;
       case 'recordGone':
         await this.catalog.recordGone(step.ref);
-        return;
+        return this.evictions.evict(step.ref);
       case 'end':
         return this.driver.suspend(step.ref, endWithinMs);
     }

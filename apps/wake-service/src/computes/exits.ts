@@ -1,6 +1,7 @@
 // A compute that ended although nobody asked it to: recorded at once, for its own generation only, so that the next
 // client starts a new one instead of waiting for a timeout.
 
+import type { NodeEvictions } from '@pgwake/node-cache';
 import { type Logger, type WakeMetrics, errorKeys } from '@pgwake/telemetry';
 import { type Catalog, type ComputeDriver, type ComputeRef, planExit } from '@pgwake/wake-core';
 import type { ServiceLinks } from './service-links.js';
@@ -10,6 +11,7 @@ export class Exits {
     private readonly catalog: Catalog,
     private readonly driver: ComputeDriver,
     private readonly links: ServiceLinks,
+    private readonly evictions: NodeEvictions,
     private readonly metrics: WakeMetrics,
     private readonly log: Logger,
   ) {}
@@ -34,6 +36,7 @@ export class Exits {
   async record(ref: ComputeRef, detail: string): Promise<void> {
     const step = planExit(await this.catalog.find(ref.endpoint), ref);
     if (step.kind === 'nothing' || !(await this.catalog.recordExit(ref, step))) return;
+    await this.evictions.evict(ref);
     await this.links.drop(ref);
     this.metrics.crashes.inc();
     this.log.warn({ endpoint: ref.endpoint, generation: ref.generation, detail }, 'compute ended unasked');

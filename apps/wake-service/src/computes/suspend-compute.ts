@@ -2,6 +2,7 @@
 // generation; then a last look at what goes on inside, the roles are read back, and the compute is shut down.
 
 import type { EndpointId, Millis } from '@pgwake/ids';
+import type { NodeEvictions } from '@pgwake/node-cache';
 import { type Logger, type WakeMetrics, errorKeys } from '@pgwake/telemetry';
 import {
   type ActivitySample,
@@ -34,6 +35,7 @@ export class ComputeSuspender {
     private readonly links: ServiceLinks,
     private readonly exits: Exits,
     private readonly adopter: ComputeAdopter,
+    private readonly evictions: NodeEvictions,
     private readonly metrics: WakeMetrics,
     private readonly log: Logger,
     private readonly suspendTimeoutMs: Millis,
@@ -64,6 +66,8 @@ export class ComputeSuspender {
       await this.#callOff(compute);
       return calledOff;
     }
+    // Before it is shut down: proxies that know its address by heart would run into a closed door.
+    await this.evictions.evict(compute);
     await this.#readRolesBack(compute);
     await this.links.drop(compute);
     try {

@@ -2,8 +2,9 @@
 // leave; the flight goes on. Between instances the catalog makes the start unique.
 
 import type { EndpointId, Generation } from '@pgwake/ids';
-import type { StartKind, WakeOutcome } from '@pgwake/wake-api';
+import { type NodeKeys, signNode } from '@pgwake/node-cache';
 import type { WakeMetrics } from '@pgwake/telemetry';
+import type { StartKind, WakeOutcome } from '@pgwake/wake-api';
 import { type Catalog, type EndpointRecord, type RunningCompute, type WakeReason, planWake } from '@pgwake/wake-core';
 import type { ComputeAdopter } from './adopt-computes.js';
 import { untilDecided } from './changes.js';
@@ -24,6 +25,7 @@ export class ComputeWaker {
     private readonly starter: ComputeStarter,
     private readonly adopter: ComputeAdopter,
     private readonly exits: Exits,
+    private readonly nodeKeys: NodeKeys,
     private readonly metrics: WakeMetrics,
   ) {}
 
@@ -66,9 +68,9 @@ export class ComputeWaker {
     const step = planWake(record, order.suspectGeneration);
     switch (step.kind) {
       case 'answer':
-        return answer(step.compute, startKind);
+        return this.#answer(step.compute, startKind);
       case 'probe':
-        return (await this.exits.check(step.compute)) ? answer(step.compute, startKind) : 'again';
+        return (await this.exits.check(step.compute)) ? this.#answer(step.compute, startKind) : 'again';
       case 'await':
         return 'await';
       case 'settle':
@@ -88,17 +90,18 @@ export class ComputeWaker {
     const result = await this.starter.start(record, reason);
     switch (result.kind) {
       case 'started':
-        return answer(result.compute, 'started');
+        return this.#answer(result.compute, 'started');
       case 'failed':
         return { ok: false, failure: { reason: result.reason, retryAfterMs: undefined, detail: result.detail } };
       case 'overtaken':
         return 'again';
     }
   }
-}
 
-function answer(compute: RunningCompute, startKind: StartKind): WakeOutcome {
-  return { ok: true, node: { ...compute, issuedAtMs: Date.now(), startKind } };
+  #answer(compute: RunningCompute, startKind: StartKind): WakeOutcome {
+    const node = { ...compute, issuedAtMs: Date.now() };
+    return { ok: true, node: { ...node, signature: signNode(node, this.nodeKeys), startKind } };
+  }
 }
 
 function asJoiner(outcome: WakeOutcome): WakeOutcome {

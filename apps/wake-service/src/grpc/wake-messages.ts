@@ -8,6 +8,7 @@ interface NodeMessage {
   readonly address: { readonly host?: string; readonly socketDirectory?: string; readonly port: number };
   readonly identity: { readonly clusterName?: string; readonly tlsSan?: string; readonly unproven?: boolean };
   readonly issuedAt: number;
+  readonly signature: string;
   readonly startKind: string;
 }
 
@@ -36,6 +37,7 @@ function toNode(node: WokenNode): NodeMessage {
     address: toAddress(node.address),
     identity: toIdentity(node.identity),
     issuedAt: node.issuedAtMs,
+    signature: node.signature ?? '',
     startKind: startKinds[node.startKind],
   };
 }

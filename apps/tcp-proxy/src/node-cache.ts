@@ -1,0 +1,35 @@
+// The node cache of this proxy: in memory, and shared with the other proxies where there is a Redis.
+
+import type { NodeCachePort } from '@pgwake/connect-core';
+import { readNodeSharing } from '@pgwake/nest-kit';
+import { type NodeCacheObserver, createMemoryNodeCache, createRedisNodeCache } from '@pgwake/node-cache';
+import type { Logger, ProxyMetrics } from '@pgwake/telemetry';
+import type { TcpProxySettings } from './settings.js';
+import { systemClock } from './system-clock.js';
+
+export interface OpenNodeCache extends NodeCachePort {
+  close(): void;
+}
+
+/** Throws a StartupError when the settings do not go together. Does not wait for Redis. */
+export function openNodeCache(settings: TcpProxySettings, log: Logger, metrics: ProxyMetrics): OpenNodeCache {
+  const { nodeCacheMaxEntries: maxEntries, nodeCacheMaxAgeMs: maxAgeMs } = settings;
+  const { keys, redis } = readNodeSharing(settings);
+  if (redis === undefined) {
+    return { ...createMemoryNodeCache({ maxEntries, maxAgeMs, clock: systemClock }), close: () => undefined };
+  }
+  return createRedisNodeCache(
+    { ...redis, keys, maxEntries, memoryMaxAgeMs: Math.min(settings.nodeCacheMemoryMaxAgeMs, maxAgeMs) },
+    { clock: systemClock, wallClock: Date.now, random: Math.random, observer: createObserver(log, metrics) },
+  );
+}
+
+function createObserver(log: Logger, metrics: ProxyMetrics): NodeCacheObserver {
+  return {
+    onRead: (tier, outcome) => metrics.nodeCacheReads.inc({ tier, outcome }),
+    onWrite: (outcome) => metrics.nodeCacheWrites.inc({ outcome }),
+    onMessage: (outcome) => metrics.nodeCacheMessages.inc({ outcome }),
+    onUnavailable: (reason) => log.warn({ detail: reason }, 'Redis does not answer; node addresses are not shared'),
+    onAvailable: () => log.info('Redis answers again'),
+  };
+}
