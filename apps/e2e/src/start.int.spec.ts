@@ -25,7 +25,7 @@ beforeAll(async () => {
 afterEach(async () => {
   for (const launcher of launchers.splice(0)) await launcher.interrupt();
 }, 60_000);
-afterAll(() => rmSync(dataDir, { recursive: true, force: true }));
+afterAll(() => rmSync(dataDir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }));
 
 class Launcher {
   out = '';

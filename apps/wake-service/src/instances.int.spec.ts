@@ -46,7 +46,8 @@ afterAll(async () => {
   const last = await startInstance({ PGWAKE_ON_SHUTDOWN: 'suspend' });
   await last.end();
   await postgres.stop();
-  await rm(dataDir, { recursive: true, force: true });
+  // A copy of the template that a killed instance had begun may still be going on.
+  await rm(dataDir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
 });
 
 async function environment(overrides: Readonly<Record<string, string>>): Promise<Record<string, string>> {

@@ -137,7 +137,8 @@ export class System {
   async stop(): Promise<void> {
     await this.endApp('tcp-proxy', 'SIGTERM');
     await this.endApp('wake-service', 'SIGTERM');
-    rmSync(this.dataDir, { recursive: true, force: true });
+    // A copy that a killed wake-service had begun may still be going on.
+    rmSync(this.dataDir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
 }
 
