@@ -186,3 +186,18 @@ describe('psql', () => {
     30_000,
   );
 });
+
+// Last, so that it sees what all the others made the apps say.
+describe('the logs', () => {
+  it('hold no password, no verifier and no SQL', async () => {
+    const endpoint = await system.createEndpoint('canary');
+    await query(system, endpoint, "select 'canary-in-the-sql'");
+    await expect(query(system, endpoint, "select 'canary-in-a-wrong-query' from nowhere")).rejects.toThrow();
+    await expect(connect(system, endpoint, { password: 'canary-in-a-wrong-password' })).rejects.toThrow();
+    for (const app of ['tcp-proxy', 'wake-service'] as const) {
+      const log = system.logOf(app);
+      expect(log).toContain('"endpoint":"canary"');
+      expect(log).not.toMatch(/canary-in|pw-canary|SCRAM-SHA-256\$/);
+    }
+  });
+});

@@ -1,13 +1,8 @@
 // Against a real gRPC server on loopback, built from the same contract.
 
-import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import {
   Server,
   ServerCredentials,
@@ -18,7 +13,7 @@ import {
   status,
 } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { GatewayError } from '@pgwake/gateway-errors';
 import {
   type EndpointId,
@@ -29,6 +24,7 @@ import {
   parseRoleName,
   parseSessionId,
 } from '@pgwake/ids';
+import { makeCertificate } from '@pgwake/local-certificate';
 import { wakeProtoUrl } from '@pgwake/wake-api';
 import { type WakeClient, type WakeClientSettings, createWakeClient } from './index.js';
 
@@ -281,20 +277,12 @@ describe('getEndpointAccess', () => {
 });
 
 describe('TLS', () => {
-  let directory: string;
   let tls: { ca: string; certificate: string; key: string };
 
   beforeAll(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'pgwake-tls-'));
-    const [keyFile, certificateFile] = [join(directory, 'key.pem'), join(directory, 'certificate.pem')];
-    const options = '-x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=localhost'.split(' ');
-    const names = ['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
-    await promisify(execFile)('openssl', ['req', ...options, ...names, '-keyout', keyFile, '-out', certificateFile]);
-    const [key, certificate] = await Promise.all([readFile(keyFile, 'utf8'), readFile(certificateFile, 'utf8')]);
-    tls = { ca: certificate, certificate, key };
+    const { ca, cert, key } = await makeCertificate();
+    tls = { ca, certificate: cert, key };
   });
-
-  afterAll(() => rm(directory, { recursive: true }));
 
   it('proves both sides to each other, and plaintext gets nowhere', async () => {
     const pem = { private_key: Buffer.from(tls.key), cert_chain: Buffer.from(tls.certificate) };

@@ -4,12 +4,12 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ensureCertificate } from '@pgwake/local-certificate';
 import { type SettingsOf, StartupError, loadSettings } from '@pgwake/nest-kit';
 import { tcpProxySettings } from '@pgwake/tcp-proxy/settings';
 import { wakeServiceSettings } from '@pgwake/wake-service/settings';
-import { ensureCertificate } from './certificates.ts';
 import { progress } from './console.ts';
-import { ensureDemo } from './demo.ts';
+import { demo, ensureDemo } from './demo.ts';
 import { holdLauncherLock } from './launcher-lock.ts';
 import { ensureNodeKey } from './node-key.ts';
 import { Service } from './service.ts';
@@ -50,7 +50,7 @@ interface Installation {
 }
 
 async function run({ root, stateDir, tcp, wake }: Installation, services: Service[], stop: AbortSignal): Promise<void> {
-  const { caFile, certFile, keyFile } = await ensureCertificate(join(stateDir, 'tls'));
+  const { caFile, certFile, keyFile } = await ensureCertificate(join(stateDir, 'tls'), [demo.endpoint]);
   const builtFrom = newestBuild(root);
   const nodeKeys = wake.nodeKeys.length > 0 ? wake.nodeKeys.join(',') : ensureNodeKey(join(stateDir, 'node-key'));
   const adminUrl = `http://${urlHost(wake.adminHost)}:${wake.adminPort}`;

@@ -1,0 +1,129 @@
+// TLS towards clients, on the built proxy: real handshakes, the endpoint in the host name, and what an attacker may try.
+
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { type Socket, connect as connectSocket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type SecureVersion, connect as connectTls } from 'node:tls';
+import { ensureCertificate } from '@pgwake/local-certificate';
+import { concatBytes, encodeGssEncRequest, encodeSslRequest, encodeStartupMessage } from '@pgwake/pg-wire';
+import { System, type TestEndpoint, waitFor } from '@pgwake/testkit';
+import type { ClientConfig } from 'pg';
+import { connect } from './clients.js';
+
+let directory: string;
+let ca: string;
+let system: System;
+let endpoint: TestEndpoint;
+
+beforeAll(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'pgwake-tls-'));
+  const { caFile, certFile, keyFile } = await ensureCertificate(directory, ['walled']);
+  ca = await readFile(caFile, 'utf8');
+  system = await System.start({
+    env: { PGWAKE_TLS_CERT_FILE: certFile, PGWAKE_TLS_KEY_FILE: keyFile, PGWAKE_REQUIRE_TLS: 'always' },
+  });
+  endpoint = await system.createEndpoint('walled');
+}, 120_000);
+afterAll(async () => {
+  await system?.stop();
+  rmSync(directory, { recursive: true, force: true });
+}, 60_000);
+
+const verified = (servername: string): ClientConfig => ({ ssl: { ca, servername } });
+
+async function isEncrypted(config: ClientConfig): Promise<unknown> {
+  const client = await connect(system, endpoint, config);
+  try {
+    const { stream } = (client as unknown as { connection: { stream: { getProtocol?(): string } } }).connection;
+    await client.query('select 1');
+    return stream.getProtocol?.();
+  } finally {
+    await client.end();
+  }
+}
+
+/** Says the bytes in one write and gives what comes back until `enough` bytes, or the end. */
+async function exchange(bytes: Uint8Array, enough: number): Promise<{ heard: Buffer; socket: Socket }> {
+  const socket = connectSocket({ host: '127.0.0.1', port: system.connectionConfig(endpoint).port });
+  let heard = Buffer.alloc(0);
+  let over = false;
+  socket.on('data', (chunk) => (heard = Buffer.concat([heard, chunk])));
+  socket.on('close', () => (over = true));
+  socket.on('end', () => (over = true));
+  socket.on('error', () => undefined);
+  socket.write(bytes);
+  await waitFor(() => over || heard.length >= enough, 5_000);
+  return { heard, socket };
+}
+
+const startup = encodeStartupMessage([
+  ['user', 'app'],
+  ['options', 'endpoint=walled'],
+]);
+
+describe('a client over TLS', () => {
+  it('can verify the gateway and names its endpoint by the host name', async () => {
+    expect(await isEncrypted({ ...verified('walled.localhost'), options: '' })).toBe('TLSv1.3');
+  });
+
+  it('may name it twice, if both agree', async () => {
+    expect(await isEncrypted(verified('walled.localhost'))).toBe('TLSv1.3');
+    const differing = connect(system, endpoint, { ...verified('localhost'), options: 'endpoint=other' });
+    await expect(differing).rejects.toMatchObject({ code: '28P01' });
+    const disagreeing = connect(system, endpoint, { ...verified('walled.localhost'), options: 'endpoint=other' });
+    await expect(disagreeing).rejects.toMatchObject({ code: '08004' });
+  });
+
+  it('may name it in its password', async () => {
+    const password = `endpoint=walled;${endpoint.password}`;
+    expect(await isEncrypted({ ...verified('localhost'), options: '', password })).toBe('TLSv1.3');
+  });
+
+  it('gets no further with an outdated version of TLS', async () => {
+    const { heard, socket } = await exchange(encodeSslRequest(), 1);
+    expect(heard.toString()).toBe('S');
+    const maxVersion: SecureVersion = 'TLSv1.1';
+    const tls = connectTls({ socket, ca, servername: 'localhost', minVersion: 'TLSv1', maxVersion });
+    const failed = new Promise<NodeJS.ErrnoException>((resolve) => tls.on('error', resolve));
+    expect((await failed).code).toMatch(/SSL|TLS|ECONNRESET/);
+    socket.destroy();
+  });
+});
+
+describe('a client without TLS', () => {
+  it('is refused where TLS is required, before it has shown a password', async () => {
+    await expect(connect(system, endpoint)).rejects.toMatchObject({ code: '28000' });
+  });
+});
+
+describe('the start of a connection', () => {
+  it('answers N to GSS encryption and then S to TLS', async () => {
+    const gss = await exchange(encodeGssEncRequest(), 1);
+    expect(gss.heard.toString()).toBe('N');
+    gss.socket.write(encodeSslRequest());
+    const answer = await new Promise<Buffer>((resolve) => gss.socket.once('data', resolve));
+    expect(answer.toString()).toBe('S');
+    gss.socket.destroy();
+  });
+
+  it.each([
+    ['a startup packet', startup],
+    ['a TLS hello', Uint8Array.of(0x16, 3, 1, 0, 5, 1, 2, 3, 4, 5)],
+    ['one byte', Uint8Array.of(0)],
+  ])('reads nothing that stands behind an SSL request in plaintext: %s', async (_what, stuffed) => {
+    const { heard, socket } = await exchange(concatBytes(encodeSslRequest(), stuffed), 1_000);
+    expect(heard.toString('latin1')).toContain('received unencrypted data');
+    expect(heard[0]).toBe('E'.charCodeAt(0));
+    socket.destroy();
+  });
+
+  it('survives a failed handshake', async () => {
+    const { socket } = await exchange(encodeSslRequest(), 1);
+    socket.end('this is no TLS hello, and never will be');
+    await new Promise((resolve) => socket.once('close', resolve));
+    expect(await isEncrypted(verified('localhost'))).toBe('TLSv1.3');
+  });
+});

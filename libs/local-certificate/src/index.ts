@@ -1,0 +1,2 @@
+export { type CertificateFiles, ensureCertificate } from './ensure-certificate.js';
+export { type CertificatePem, makeCertificate } from './make-certificate.js';
