@@ -14,6 +14,7 @@ export interface RedisAddress {
 const connectTimeoutMs = 1_000;
 const silenceLimitMs = 1_000;
 const keepAliveAfterMs = 5_000;
+const closeLimitMs = 250;
 const firstRetryMs = 50;
 const longestRetryMs = 1_000;
 
@@ -37,6 +38,7 @@ export function openRedis(
     connectTimeout: connectTimeoutMs,
     socketTimeout: silenceLimitMs,
     keepAlive: keepAliveAfterMs,
+    disconnectTimeout: closeLimitMs,
     autoResubscribe: false, // see listenForEvictions
     retryStrategy: (attempt) => {
       const ceilingMs = Math.min(longestRetryMs, firstRetryMs * 2 ** Math.min(attempt - 1, 10));
