@@ -10,6 +10,7 @@ import type { EndpointId, RoleName } from '@pgwake/ids';
 import type { EndpointAccess } from '@pgwake/wake-api';
 import { type Catalog, type RunningCompute, isReservedRole, runningCompute } from '@pgwake/wake-core';
 import type { ServiceLinks } from '../computes/service-links.js';
+import { NextReadOfEach } from './next-read-of-each.js';
 
 /** After that the catalog's copy, a few seconds old at most, is good enough. */
 const liveReadLimitMs = 500;
@@ -17,6 +18,9 @@ const liveReadLimitMs = 500;
 type LiveAnswer = { readonly kind: 'read'; readonly verifier: string | undefined } | { readonly kind: 'unanswered' };
 
 export class EndpointAccessReader {
+  /** Shared by all logins of one role: a crowd must not stand in line before the wake that it waits for. */
+  readonly #stored = new NextReadOfEach<string, Awaited<ReturnType<Catalog['findAccess']>>>();
+
   constructor(
     private readonly catalog: Catalog,
     private readonly links: ServiceLinks,
@@ -25,7 +29,7 @@ export class EndpointAccessReader {
 
   /** Rejects only when the catalog cannot be asked. */
   async read(endpoint: EndpointId, role: RoleName): Promise<EndpointAccess> {
-    const found = await this.catalog.findAccess(endpoint, role);
+    const found = await this.#stored.ask(`${endpoint}/${role}`, () => this.catalog.findAccess(endpoint, role));
     if (!found || found.record.availability === 'deleting') {
       return { verifier: this.#mock(endpoint, role), disabled: false };
     }
