@@ -17,7 +17,10 @@ export {
 } from './scripted-wake.js';
 export { waitFor } from './wait-for.js';
 export { startTestPostgres, type TestPostgres, type TestPostgresOptions, type TestRole } from './postgres.js';
-export { type AppName, type EndpointView, System, type SystemOptions, type TestEndpoint } from './system.js';
+export { type EndpointConnection, type EndpointView, System, type SystemOptions, type TestEndpoint } from './system.js';
+export { type AppName, type Settings, SystemApp } from './system-app.js';
+export { Storm, type StormOptions } from './system-storm.js';
+export type { ClientOutcome } from './system-storm-clients.js';
 export { type PortSettings, findFreePortSettings } from './free-port-settings.js';
 export { type BlackHole, startBlackHole } from './black-hole.js';
 export { type DnsReply, type FakeDns, type FakeDnsOptions, startFakeDns } from './fake-dns.js';

@@ -1,20 +1,23 @@
 // The built apps as real processes, with a data directory and ports of their own: what a person gets from `npm start`,
-// without the launcher. For end-to-end tests and benchmarks.
+// without the launcher, or several of each. For end-to-end tests and benchmarks.
 
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type PortSettings, findFreePortSettings } from './free-port-settings.js';
-import { waitFor } from './wait-for.js';
-
-export type AppName = 'wake-service' | 'tcp-proxy';
+import { type TestPostgres, startTestPostgres } from './postgres.js';
+import { type AppName, type Settings, SystemApp } from './system-app.js';
 
 export interface SystemOptions {
-  /** Further settings for both apps. */
-  readonly env?: Readonly<Record<string, string>>;
+  /** Further settings for all apps. */
+  readonly env?: Settings;
+  /** The further settings of each tcp-proxy. Default: one, without any. */
+  readonly tcpProxies?: readonly Settings[];
+  /** Default: one. Several share a catalog that the system runs; the proxies are given one or the other in turn. */
+  readonly wakeServices?: number;
+  /** Where the proxies share node addresses, with keys made up for it. It stays the caller's. */
+  readonly redisUrl?: string;
 }
 
 export interface TestEndpoint {
@@ -30,26 +33,59 @@ export interface EndpointView {
   readonly generation: number;
 }
 
-const root = fileURLToPath(new URL('../../..', import.meta.url));
-const readyLimitMs = 60_000;
-const stopLimitMs = 30_000;
+/** How `pg` connects to an endpoint through a proxy. */
+export interface EndpointConnection {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  readonly database: string;
+  readonly options: string;
+}
 
+/** Apps of the same name are counted from 1; where no number is given, the first one is meant. */
 export class System {
   readonly dataDir = mkdtempSync(join(tmpdir(), 'pgwake-system-'));
-  readonly #apps = new Map<AppName, ChildProcess>();
+  readonly tcpProxies: readonly SystemApp[];
+  readonly wakeServices: readonly SystemApp[];
 
   private constructor(
-    private readonly env: Readonly<Record<string, string>>,
-    private readonly ports: PortSettings,
-  ) {}
+    { env = {}, tcpProxies = [{}], wakeServices = 1, redisUrl }: SystemOptions,
+    private readonly ports: readonly PortSettings[],
+    private readonly catalog: TestPostgres | undefined,
+  ) {
+    const common = {
+      PGWAKE_DATA_DIR: this.dataDir,
+      PGWAKE_ON_SHUTDOWN: 'suspend',
+      ...(catalog && { PGWAKE_CATALOG_URL: urlOf(catalog) }),
+      ...(redisUrl && { PGWAKE_REDIS_URL: redisUrl, PGWAKE_NODE_KEYS: `k1:${randomBytes(32).toString('hex')}` }),
+    };
+    this.wakeServices = Array.from({ length: wakeServices }, (_, at) =>
+      this.#createApp('wake-service', at, { ...common, ...this.#portsAt(at), ...env }),
+    );
+    this.tcpProxies = tcpProxies.map((settings, at) => {
+      const { PGWAKE_WAKE_ADDRESS } = this.#portsAt(at % wakeServices);
+      return this.#createApp('tcp-proxy', at, {
+        ...common,
+        ...this.#portsAt(at),
+        PGWAKE_WAKE_ADDRESS,
+        ...env,
+        ...settings,
+      });
+    });
+  }
 
-  /** Resolves once both apps are ready. */
+  /** Resolves once all apps are ready. */
   static async start(options: SystemOptions = {}): Promise<System> {
-    const ports = await findFreePortSettings();
-    const system = new System({ PGWAKE_ON_SHUTDOWN: 'suspend', ...ports, ...options.env }, ports);
+    const { tcpProxies = [{}], wakeServices = 1 } = options;
+    const count = Math.max(tcpProxies.length, wakeServices);
+    // All at the same time: each holds its ports until it has all of them, so no two get the same.
+    const ports = await Promise.all(Array.from({ length: count }, () => findFreePortSettings()));
+    const catalog = wakeServices > 1 ? await startTestPostgres() : undefined;
+    const system = new System(options, ports, catalog);
     try {
-      await system.startApp('wake-service');
-      await system.startApp('tcp-proxy');
+      for (const app of system.wakeServices) await app.start();
+      await Promise.all(system.tcpProxies.map((app) => app.start()));
     } catch (error) {
       await system.stop();
       throw error;
@@ -57,39 +93,22 @@ export class System {
     return system;
   }
 
-  async startApp(name: AppName): Promise<void> {
-    const log = openSync(this.logFile(name), 'a');
-    const child = spawn(process.execPath, [join(root, 'apps', name, 'dist/main.js')], {
-      env: { ...process.env, NODE_OPTIONS: '', PGWAKE_DATA_DIR: this.dataDir, ...this.env },
-      stdio: ['ignore', log, log],
-    });
-    closeSync(log);
-    this.#apps.set(name, child);
-    await waitFor(async () => {
-      if (child.exitCode !== null || child.signalCode !== null) {
-        throw new Error(`${name} ended at its start: ${this.logOf(name).slice(-2_000)}`);
-      }
-      return isReady(name === 'tcp-proxy' ? this.ports.PGWAKE_TCP_OPS_PORT : this.ports.PGWAKE_WAKE_OPS_PORT);
-    }, readyLimitMs);
+  startApp(name: AppName, number = 1): Promise<void> {
+    return this.app(name, number).start();
   }
 
-  /** Sends the signal and waits until the process has ended. */
-  async endApp(name: AppName, signal: NodeJS.Signals): Promise<void> {
-    const child = this.#apps.get(name);
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const exited = once(child, 'exit');
-    child.kill(signal);
-    const force = setTimeout(() => child.kill('SIGKILL'), stopLimitMs);
-    await exited;
-    clearTimeout(force);
+  endApp(name: AppName, signal: NodeJS.Signals, number = 1): Promise<void> {
+    return this.app(name, number).end(signal);
   }
 
-  logFile(name: AppName): string {
-    return join(this.dataDir, `${name}.log`);
+  logOf(name: AppName, number = 1): string {
+    return this.app(name, number).log;
   }
 
-  logOf(name: AppName): string {
-    return readFileSync(this.logFile(name), 'utf8');
+  app(name: AppName, number = 1): SystemApp {
+    const app = (name === 'tcp-proxy' ? this.tcpProxies : this.wakeServices)[number - 1];
+    if (app === undefined) throw new RangeError(`there is no ${name} ${number}`);
+    return app;
   }
 
   async createEndpoint(endpoint: string, more: Readonly<Record<string, unknown>> = {}): Promise<TestEndpoint> {
@@ -103,18 +122,10 @@ export class System {
     return (await this.admin('GET', `/endpoints/${endpoint}`)) as EndpointView;
   }
 
-  /** How `pg` connects to the endpoint through the proxy. */
-  connectionConfig({ endpoint, role, password, database }: TestEndpoint): {
-    host: string;
-    port: number;
-    user: string;
-    password: string;
-    database: string;
-    options: string;
-  } {
+  connectionConfig({ endpoint, role, password, database }: TestEndpoint, proxyNumber = 1): EndpointConnection {
     return {
       host: '127.0.0.1',
-      port: Number(this.ports.PGWAKE_TCP_PORT),
+      port: Number(this.#portsAt(proxyNumber - 1).PGWAKE_TCP_PORT),
       user: role,
       password,
       database,
@@ -122,9 +133,9 @@ export class System {
     };
   }
 
-  /** The answer's JSON. Throws for any status but 2xx. */
+  /** The answer's JSON, from the first wake-service. Throws for any status but 2xx. */
   async admin(method: string, path: string, body?: object): Promise<unknown> {
-    const response = await fetch(`http://127.0.0.1:${this.ports.PGWAKE_WAKE_ADMIN_PORT}${path}`, {
+    const response = await fetch(`http://127.0.0.1:${this.#portsAt(0).PGWAKE_WAKE_ADMIN_PORT}${path}`, {
       method,
       ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
     });
@@ -133,19 +144,32 @@ export class System {
     return text === '' ? undefined : JSON.parse(text);
   }
 
-  /** Ends both apps with everything they run, and removes the data. */
+  /** Ends all apps with everything they run, and removes the data. */
   async stop(): Promise<void> {
-    await this.endApp('tcp-proxy', 'SIGTERM');
-    await this.endApp('wake-service', 'SIGTERM');
+    await Promise.all(this.tcpProxies.map((app) => app.end('SIGTERM')));
+    for (const app of this.wakeServices) await app.end('SIGTERM');
+    await this.catalog?.stop();
     // A copy that a killed wake-service had begun may still be going on.
     rmSync(this.dataDir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
+
+  #createApp(name: AppName, at: number, settings: Settings): SystemApp {
+    const { PGWAKE_TCP_OPS_PORT, PGWAKE_WAKE_OPS_PORT } = this.#portsAt(at);
+    return new SystemApp({
+      name,
+      settings,
+      opsPort: name === 'tcp-proxy' ? PGWAKE_TCP_OPS_PORT : PGWAKE_WAKE_OPS_PORT,
+      logFile: join(this.dataDir, at === 0 ? `${name}.log` : `${name}-${at + 1}.log`),
+    });
+  }
+
+  #portsAt(at: number): PortSettings {
+    const ports = this.ports[at];
+    if (ports === undefined) throw new RangeError(`there is no app ${at + 1}`);
+    return ports;
+  }
 }
 
-async function isReady(opsPort: string): Promise<boolean> {
-  try {
-    return (await fetch(`http://127.0.0.1:${opsPort}/readyz`)).ok;
-  } catch {
-    return false;
-  }
+function urlOf({ connectionConfig: { user, password, host, port, database } }: TestPostgres): string {
+  return `postgres://${user}:${password}@${host}:${port}/${database}`;
 }
