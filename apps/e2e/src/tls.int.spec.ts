@@ -23,7 +23,12 @@ beforeAll(async () => {
   const { caFile, certFile, keyFile } = await ensureCertificate(directory, ['walled']);
   ca = await readFile(caFile, 'utf8');
   system = await System.start({
-    env: { PGWAKE_TLS_CERT_FILE: certFile, PGWAKE_TLS_KEY_FILE: keyFile, PGWAKE_REQUIRE_TLS: 'always' },
+    env: {
+      PGWAKE_TLS_CERT_FILE: certFile,
+      PGWAKE_TLS_KEY_FILE: keyFile,
+      PGWAKE_REQUIRE_TLS: 'always',
+      PGWAKE_LOG_LEVEL: 'debug',
+    },
   });
   endpoint = await system.createEndpoint('walled');
 }, 120_000);
@@ -125,5 +130,18 @@ describe('the start of a connection', () => {
     socket.end('this is no TLS hello, and never will be');
     await new Promise((resolve) => socket.once('close', resolve));
     expect(await isEncrypted(verified('localhost'))).toBe('TLSv1.3');
+  });
+
+  it.each([
+    ['half-closes', (socket: Socket) => socket.end()],
+    ['resets', (socket: Socket) => socket.resetAndDestroy()],
+    ['closes', (socket: Socket) => socket.destroy()],
+  ])('notices at once when a client %s in the handshake', async (_what, leave) => {
+    const logged = () => system.logOf('tcp-proxy').split('TLS handshake').length;
+    const before = logged();
+    const { socket } = await exchange(encodeSslRequest(), 1);
+    leave(socket);
+    await waitFor(() => logged() > before, 3_000);
+    socket.destroy();
   });
 });

@@ -39,25 +39,24 @@ export function startTls(
 ): Promise<ClientTransport> {
   const socket = new TLSSocket(plain.surrender(), { isServer: true, secureContext });
   return new Promise((resolve, reject) => {
-    const fail = (error?: Error) => {
-      limit.removeEventListener('abort', timeOut);
+    const giveUp = (reason: unknown) => {
+      limit.removeEventListener('abort', onLimit);
       socket.destroy();
-      reject(new GatewayError('CLIENT_GONE', { detail: 'the TLS handshake failed', cause: error }));
+      reject(reason as Error);
     };
-    const closed = () => fail();
-    const timeOut = () => {
-      socket.destroy();
-      reject(limit.reason as Error);
-    };
-    limit.addEventListener('abort', timeOut, { once: true });
-    // Stays for good: an error after a failed handshake must find a listener.
-    socket.on('error', fail);
-    socket.once('close', closed);
+    const onError = (error: Error) =>
+      giveUp(new GatewayError('CLIENT_GONE', { detail: 'the TLS handshake failed', cause: error }));
+    const onGone = () => giveUp(new GatewayError('CLIENT_GONE', { detail: 'the client left in the TLS handshake' }));
+    const onLimit = () => giveUp(limit.reason);
+    limit.addEventListener('abort', onLimit, { once: true });
+    // Stays until the duplex has a listener of its own: an error after a failed handshake would end the process.
+    socket.on('error', onError);
+    socket.once('end', onGone);
+    socket.once('close', onGone);
     socket.once('secure', () => {
-      limit.removeEventListener('abort', timeOut);
-      socket.off('close', closed);
+      limit.removeEventListener('abort', onLimit);
       const duplex = new SocketDuplex(socket);
-      socket.off('error', fail);
+      socket.off('error', onError).off('end', onGone).off('close', onGone);
       resolve({ duplex, peer, encryption: { kind: 'active', serverName: socket.servername || undefined } });
     });
   });

@@ -15,6 +15,7 @@ export class SocketDuplex implements ByteDuplex {
   readonly #socket: Socket;
   #sink: DuplexSink | undefined;
   #cause: Error | undefined;
+  #surrendered = false;
   /** What happened while nobody was attached; told to the next sink. */
   #missed: 'nothing' | 'end' | 'close' = 'nothing';
 
@@ -47,7 +48,7 @@ export class SocketDuplex implements ByteDuplex {
   }
 
   write(bytes: Uint8Array): boolean {
-    return this.#socket.writable ? this.#socket.write(bytes) : true;
+    return this.#socket.writable && !this.#surrendered ? this.#socket.write(bytes) : true;
   }
 
   pause(): void {
@@ -59,16 +60,21 @@ export class SocketDuplex implements ByteDuplex {
   }
 
   end(): void {
-    this.#socket.end();
+    if (!this.#surrendered) this.#socket.end();
   }
 
   destroy(): void {
-    this.#socket.destroy();
+    if (!this.#surrendered) this.#socket.destroy();
   }
 
-  /** Gives the bare socket back without any of our listeners, for TLS on top of it. The duplex is unusable afterwards. */
+  /**
+   * Gives the bare socket back without any of our listeners, for TLS on top of it. To everybody else the duplex is closed
+   * from now on: nothing may be written past the encryption.
+   */
   surrender(): Socket {
     this.#sink = undefined;
+    this.#surrendered = true;
+    this.#missed = 'close';
     this.#socket.pause();
     this.#socket.off('data', this.#onData);
     this.#socket.off('drain', this.#onDrain);
