@@ -2,14 +2,14 @@
 
 import type { Random } from '@pgwake/connect-core';
 import { parseEviction } from './eviction-message.js';
-import type { NodeVersion } from './node-version.js';
+import type { NodeStamp } from './node-stamp.js';
 import { type RedisAddress, openRedis } from './redis-connection.js';
 
 export interface EvictionListenerSettings {
   readonly address: RedisAddress;
   readonly channel: string;
   readonly random: Random;
-  readonly onEviction: (version: NodeVersion) => void;
+  readonly onEviction: (stamp: NodeStamp) => void;
   readonly onIgnored: () => void;
 }
 
@@ -20,9 +20,9 @@ export function listenForEvictions(settings: EvictionListenerSettings): () => vo
   // At every new connection, the first one included: ioredis itself only repeats what had succeeded once.
   redis.on('ready', () => void redis.subscribe(channel).catch(() => redis.disconnect(true)));
   redis.on('message', (_: string, text: string) => {
-    const version = parseEviction(text);
-    if (version === undefined) onIgnored();
-    else onEviction(version);
+    const stamp = parseEviction(text);
+    if (stamp === undefined) onIgnored();
+    else onEviction(stamp);
   });
   return () => redis.disconnect();
 }

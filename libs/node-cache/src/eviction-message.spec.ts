@@ -1,11 +1,11 @@
 import { expect, it } from '@jest/globals';
 import { encodeEviction, parseEviction } from './eviction-message.js';
-import { endOfGeneration } from './node-version.js';
+import { endOfGeneration } from './node-stamp.js';
 import { demo, nodeOf } from './testing/nodes.js';
 
-it('a message says which version is outdated', () => {
-  const version = endOfGeneration(demo, nodeOf(3).generation);
-  expect(parseEviction(encodeEviction(version))).toEqual(version);
+it('a message says which stamp is outdated', () => {
+  const stamp = endOfGeneration(demo, nodeOf(3).generation);
+  expect(parseEviction(encodeEviction(stamp))).toEqual(stamp);
 });
 
 it.each([

@@ -1,16 +1,16 @@
 // The message that tells other processes what is outdated. Anybody who can publish can send one: the worst it does is a miss.
 
 import { parseEndpointId, parseGeneration } from '@pgwake/ids';
-import type { NodeVersion } from './node-version.js';
+import type { NodeStamp } from './node-stamp.js';
 
 const longestMessage = 256;
 
-export function encodeEviction({ endpoint, generation, issuedAtMs }: NodeVersion): string {
+export function encodeEviction({ endpoint, generation, issuedAtMs }: NodeStamp): string {
   return JSON.stringify({ endpoint, generation, issuedAtMs });
 }
 
 /** `undefined` for anything that is no such message. */
-export function parseEviction(text: string): NodeVersion | undefined {
+export function parseEviction(text: string): NodeStamp | undefined {
   if (text.length > longestMessage) return undefined;
   const { endpoint, generation, issuedAtMs } = parseObject(text);
   if (typeof endpoint !== 'string' || typeof generation !== 'number') return undefined;

@@ -8,7 +8,7 @@ export type {
 } from './node-cache-observer.js';
 export { type NodeKeys, type ParsedNodeKeys, parseNodeKeys } from './node-keys.js';
 export { type UnsignedNode, signNode } from './node-signature.js';
-export type { NodeVersion } from './node-version.js';
+export type { NodeStamp } from './node-stamp.js';
 export type { RedisAddress } from './redis-connection.js';
 export {
   type NodeEvictions,

@@ -3,7 +3,7 @@ import { type NodeCachePort, type NodeInfo, SuspectNode } from '@pgwake/connect-
 import { type EndpointId, type Generation, parseEndpointId, parseGeneration } from '@pgwake/ids';
 import fc from 'fast-check';
 import { createMemoryNodeCache } from './memory-node-cache.js';
-import { endOfGeneration } from './node-version.js';
+import { endOfGeneration } from './node-stamp.js';
 
 const demo = parseEndpointId('demo') as EndpointId;
 
@@ -141,7 +141,7 @@ describe('the node cache in memory', () => {
     },
   );
 
-  it('holds the highest version it was told of, whatever the order of puts and evicts', async () => {
+  it('holds the highest stamp it was told of, whatever the order of puts and evicts', async () => {
     const step = fc.record({
       does: fc.constantFrom('put', 'evict'),
       generation: fc.integer({ min: 1, max: 4 }),

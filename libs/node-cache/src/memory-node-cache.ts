@@ -1,10 +1,10 @@
 // The tier of the node cache inside one process: bounded, gone with the process, a hint and never the truth. It never dials,
-// wakes or checks anything; it only keeps the order of versions straight.
+// wakes or checks anything; it only keeps the order of stamps straight.
 
 import { CachedNode, type Clock, type NodeCachePort, type NodeInfo } from '@pgwake/connect-core';
 import type { EndpointId } from '@pgwake/ids';
 import { LRUCache } from 'lru-cache';
-import { type NodeVersion, compareVersions } from './node-version.js';
+import { type NodeStamp, compareStamps } from './node-stamp.js';
 
 export interface MemoryNodeCacheSettings {
   /** The endpoint used longest ago goes first. */
@@ -15,19 +15,19 @@ export interface MemoryNodeCacheSettings {
 }
 
 export interface MemoryNodeCache extends NodeCachePort {
-  /** Evicts what is held up to this version, and keeps it away for `maxAgeMs`. */
-  outdate(version: NodeVersion): void;
+  /** Evicts what is held up to this stamp, and keeps it away for `maxAgeMs`. */
+  outdate(stamp: NodeStamp): void;
 }
 
-/** The highest version heard of, and its node unless that version is outdated. */
+/** The highest stamp heard of, and its node unless that stamp is outdated. */
 interface Held {
-  readonly version: NodeVersion;
+  readonly stamp: NodeStamp;
   readonly node: NodeInfo | undefined;
 }
 
 /**
- * A node cache in memory. `put` never lets a lower version replace a higher one, and storing the same one again renews its
- * age. For `maxAgeMs` after an evict, everything up to the evicted version stays away. Throws RangeError for bounds that
+ * A node cache in memory. `put` never lets a lower stamp replace a higher one, and storing the same one again renews its
+ * age. For `maxAgeMs` after an evict, everything up to the evicted stamp stays away. Throws RangeError for bounds that
  * hold nothing.
  */
 export function createMemoryNodeCache({ maxEntries, maxAgeMs, clock }: MemoryNodeCacheSettings): MemoryNodeCache {
@@ -37,11 +37,11 @@ export function createMemoryNodeCache({ maxEntries, maxAgeMs, clock }: MemoryNod
   const bounds = { max: maxEntries, ttl: maxAgeMs, ttlResolution: 0, perf: { now: () => clock.now() } };
   const endpoints = new LRUCache<EndpointId, Held>(bounds);
 
-  const outdate = (version: NodeVersion): void => {
-    const held = endpoints.get(version.endpoint);
+  const outdate = (stamp: NodeStamp): void => {
+    const held = endpoints.get(stamp.endpoint);
     // A slow loser must not evict the entry of a winner ("a slow loser does not evict ...").
-    if (held && compareVersions(version, held.version) < 0) return;
-    endpoints.set(version.endpoint, { version, node: undefined });
+    if (held && compareStamps(stamp, held.stamp) < 0) return;
+    endpoints.set(stamp.endpoint, { stamp, node: undefined });
   };
 
   return {
@@ -55,7 +55,7 @@ export function createMemoryNodeCache({ maxEntries, maxAgeMs, clock }: MemoryNod
     async put(node) {
       const held = endpoints.get(node.endpoint);
       if (held && !isNews(node, held)) return;
-      endpoints.set(node.endpoint, { version: node, node });
+      endpoints.set(node.endpoint, { stamp: node, node });
     },
 
     async evict(suspect) {
@@ -66,6 +66,6 @@ export function createMemoryNodeCache({ maxEntries, maxAgeMs, clock }: MemoryNod
 
 /** A slow winner, proven before the compute died, must not bring it back ("a late put does not revive ..."). */
 function isNews(node: NodeInfo, held: Held): boolean {
-  const order = compareVersions(node, held.version);
+  const order = compareStamps(node, held.stamp);
   return order > 0 || (order === 0 && held.node !== undefined);
 }

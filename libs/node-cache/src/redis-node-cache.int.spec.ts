@@ -123,7 +123,7 @@ describeWithRedis('nodes shared through Redis', () => {
     expect(one.told[0]).toBe('write unsigned');
   });
 
-  it('the highest version wins, in whatever order it is written', async () => {
+  it('the highest stamp wins, in whatever order it is written', async () => {
     const nodes = [woken(3), woken(4), woken(5)];
     const writers = [proxies.proxy(), proxies.proxy(), proxies.proxy()];
     for (const writer of writers) await connected(writer);

@@ -6,7 +6,7 @@ import { listenForEvictions } from './eviction-listener.js';
 import { createMemoryNodeCache } from './memory-node-cache.js';
 import type { NodeCacheObserver, RedisObserver } from './node-cache-observer.js';
 import type { NodeKeys } from './node-keys.js';
-import { endOfGeneration } from './node-version.js';
+import { endOfGeneration } from './node-stamp.js';
 import type { RedisAddress } from './redis-connection.js';
 import { RedisLink } from './redis-link.js';
 import { SharedNodes, namesUnder } from './shared-nodes.js';
@@ -61,8 +61,8 @@ export function createRedisNodeCache(settings: RedisNodeCacheSettings, deps: Red
     address,
     channel: names.evictionChannel,
     random,
-    onEviction(version) {
-      memory.outdate(version);
+    onEviction(stamp) {
+      memory.outdate(stamp);
       observer.onMessage('eviction');
     },
     onIgnored: () => observer.onMessage('ignored'),

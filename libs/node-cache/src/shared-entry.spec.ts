@@ -4,7 +4,7 @@ import type { ComputeIdentity, NodeAddress } from '@pgwake/wake-api';
 import fc from 'fast-check';
 import { type NodeKeys, parseNodeKeys } from './node-keys.js';
 import { type UnsignedNode, encodeNode, signNode } from './node-signature.js';
-import { endOfGeneration } from './node-version.js';
+import { endOfGeneration } from './node-stamp.js';
 import { type Member, encodeEntry, encodeTombstone, readMember } from './shared-entry.js';
 import { demo, idOf, makeKeys, nodeOf, signed } from './testing/nodes.js';
 
@@ -142,7 +142,7 @@ describe('what is found and not used', () => {
 });
 
 describe('the order of members, as Redis has it', () => {
-  it('is that of versions, and a tombstone hides the entry of the same version', () => {
+  it('is that of stamps, and a tombstone hides the entry of the same stamp', () => {
     const at = (generation: number, issuedAtMs: number) => ({ ...nodeOf(generation), issuedAtMs });
     const entry = (generation: number, issuedAtMs: number) =>
       encodeEntry(signed(at(generation, issuedAtMs), keys), 's');

@@ -1,4 +1,4 @@
-// What the shared cache holds per endpoint: members of a sorted set whose order is that of versions. The score is the
+// What the shared cache holds per endpoint: members of a sorted set whose order is that of stamps. The score is the
 // generation; among equal scores Redis compares bytes, so a member begins with its instant, and a tombstone follows the
 // entry of the same instant. The last member is all that counts. Whoever can write to Redis can write here: nothing found
 // is believed before it was checked.
@@ -8,7 +8,7 @@ import { type EndpointId, parseGeneration } from '@pgwake/ids';
 import { parseComputeIdentity, parseNodeAddress } from '@pgwake/wake-api';
 import type { NodeKeys } from './node-keys.js';
 import { checkSignature, encodeNode, nodeSchema } from './node-signature.js';
-import type { NodeVersion } from './node-version.js';
+import type { NodeStamp } from './node-stamp.js';
 
 export interface Member {
   readonly score: number;
@@ -50,8 +50,8 @@ export function encodeEntry(node: NodeInfo, signature: string): Member {
   return { score: node.generation, text: `${encodeInstant(node.issuedAtMs)} ${signature} ${encodeNode(node)}` };
 }
 
-/** Hides every entry up to this version. */
-export function encodeTombstone({ generation, issuedAtMs }: NodeVersion): Member {
+/** Hides every entry up to this stamp. */
+export function encodeTombstone({ generation, issuedAtMs }: NodeStamp): Member {
   return { score: generation, text: `${encodeInstant(issuedAtMs)}~` };
 }
 

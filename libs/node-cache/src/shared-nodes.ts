@@ -1,11 +1,11 @@
-// The nodes that all processes share, in Redis. A key holds the highest version that anybody has written, whatever the order
+// The nodes that all processes share, in Redis. A key holds the highest stamp that anybody has written, whatever the order
 // of the writes: adding a member and keeping only the last one is all a write does, so no lock and no script is needed.
 
 import type { NodeInfo } from '@pgwake/connect-core';
 import type { EndpointId } from '@pgwake/ids';
 import type { ChainableCommander, Redis } from 'ioredis';
 import { encodeEviction } from './eviction-message.js';
-import type { NodeVersion } from './node-version.js';
+import type { NodeStamp } from './node-stamp.js';
 import { type RedisLink, isErrorReply } from './redis-link.js';
 import { type Finding, type Member, type Reader, encodeEntry, encodeTombstone, readMember } from './shared-entry.js';
 
@@ -42,9 +42,9 @@ export class SharedNodes {
   }
 
   /** Also tells the other processes. True: it is done. */
-  async outdate(version: NodeVersion): Promise<boolean> {
-    return this.#write(version.endpoint, encodeTombstone(version), (transaction) =>
-      transaction.publish(this.names.evictionChannel, encodeEviction(version)),
+  async outdate(stamp: NodeStamp): Promise<boolean> {
+    return this.#write(stamp.endpoint, encodeTombstone(stamp), (transaction) =>
+      transaction.publish(this.names.evictionChannel, encodeEviction(stamp)),
     );
   }
 

@@ -6,7 +6,7 @@ import type { EndpointId } from '@pgwake/ids';
 import { LRUCache } from 'lru-cache';
 import type { MemoryNodeCache } from './memory-node-cache.js';
 import type { NodeCacheObserver, ReadOutcome } from './node-cache-observer.js';
-import { type NodeVersion, compareVersions } from './node-version.js';
+import { type NodeStamp, compareStamps } from './node-stamp.js';
 import type { Reader } from './shared-entry.js';
 import type { SharedFinding, SharedNodes } from './shared-nodes.js';
 
@@ -26,7 +26,7 @@ export function createTieredNodeCache(parts: TieredNodeCacheParts): NodeCachePor
   const { memory, shared, check, observer, maxEntries, maxAgeMs, clock } = parts;
   // What is in Redis already; otherwise every dial of a busy endpoint would write it again.
   const bounds = { max: maxEntries, ttl: maxAgeMs, ttlResolution: 0, perf: { now: () => clock.now() } };
-  const known = new LRUCache<EndpointId, NodeVersion>(bounds);
+  const known = new LRUCache<EndpointId, NodeStamp>(bounds);
 
   return {
     async get(endpoint) {
@@ -49,7 +49,7 @@ export function createTieredNodeCache(parts: TieredNodeCacheParts): NodeCachePor
     async put(node) {
       await memory.put(node);
       const before = known.get(node.endpoint);
-      if (before && compareVersions(before, node) === 0) return;
+      if (before && compareStamps(before, node) === 0) return;
       if (node.signature === undefined) return observer.onWrite('unsigned');
       const stored = await shared.store(node, node.signature);
       if (stored) known.set(node.endpoint, node);
@@ -57,10 +57,10 @@ export function createTieredNodeCache(parts: TieredNodeCacheParts): NodeCachePor
     },
 
     async evict(suspect) {
-      const version = suspect.consumeForEviction();
-      memory.outdate(version);
+      const stamp = suspect.consumeForEviction();
+      memory.outdate(stamp);
       // Not waited for: the client is about to ask wake-service.
-      void shared.outdate(version).then((done) => observer.onWrite(done ? 'evicted' : 'failed'));
+      void shared.outdate(stamp).then((done) => observer.onWrite(done ? 'evicted' : 'failed'));
     },
   };
 }
