@@ -1,7 +1,7 @@
 // The settings of the node cache that the proxies and wake-service must be given alike.
 
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { createSecureContext } from 'node:tls';
 import { type NodeKeys, type RedisSettings, parseNodeKeys } from '@pgwake/node-cache';
 import { type SettingsOf, setting } from './settings.js';
 import { StartupError } from './startup-error.js';
@@ -66,14 +66,20 @@ export function readNodeSharing(settings: SettingsOf<typeof nodeCacheSettings>):
 
 function isRedisUrl(text: string): boolean {
   const url = URL.parse(text);
-  return url !== null && (url.protocol === 'redis:' || url.protocol === 'rediss:') && url.hostname !== '';
+  if (url === null || !['redis:', 'rediss:'].includes(url.protocol) || url.hostname === '') return false;
+  try {
+    decodeURIComponent(url.username + url.password);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function readCa(file: string | undefined): string | undefined {
   if (file === undefined) return undefined;
   try {
     const ca = readFileSync(file, 'utf8');
-    createSecureContext({ ca });
+    new X509Certificate(ca); // TLS itself passes over a text that holds none
     return ca;
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
