@@ -13,6 +13,7 @@ import {
   SocketDuplex,
   startSession,
 } from '@pgwake/pg-session';
+import type { ClientDoor } from '@pgwake/proxy-kit';
 import { startTls } from './tls.js';
 
 /** Node's default of 511 overflows when thousands of clients come at once. */
@@ -26,7 +27,7 @@ export interface ListenerOptions {
   readonly onOpenSessions: (count: number) => void;
 }
 
-export class Listener {
+export class Listener implements ClientDoor {
   readonly #options: ListenerOptions;
   readonly #server: Server;
   readonly #sessions = new Set<Session>();

@@ -1,31 +1,8 @@
-// TLS towards clients: the certificate from files, and the step from a plain to an encrypted stream.
+// TLS towards clients: the step from a plain to an encrypted stream.
 
-import { readFileSync } from 'node:fs';
-import { type SecureContext, TLSSocket, createSecureContext } from 'node:tls';
+import { type SecureContext, TLSSocket } from 'node:tls';
 import { GatewayError } from '@pgwake/gateway-errors';
-import { StartupError } from '@pgwake/nest-kit';
 import { type ClientTransport, type Peer, SocketDuplex } from '@pgwake/pg-session';
-import type { TcpProxySettings } from './settings.js';
-
-/** `undefined` when no certificate is configured. Throws a StartupError when it is and cannot be used. */
-export function loadSecureContext({ tlsCertFile, tlsKeyFile }: TcpProxySettings): SecureContext | undefined {
-  if (tlsCertFile === undefined && tlsKeyFile === undefined) return undefined;
-  if (tlsCertFile === undefined || tlsKeyFile === undefined) {
-    throw new StartupError('Settings: PGWAKE_TLS_CERT_FILE and PGWAKE_TLS_KEY_FILE must be given together.');
-  }
-  try {
-    return createSecureContext({
-      cert: readFileSync(tlsCertFile),
-      key: readFileSync(tlsKeyFile),
-      minVersion: 'TLSv1.2',
-    });
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new StartupError(`The certificate ${tlsCertFile} with the key ${tlsKeyFile} cannot be used: ${why}.`, {
-      cause: error,
-    });
-  }
-}
 
 /**
  * Does the server's part of the handshake over `plain`, which is out of reach afterwards. Rejects with CLIENT_GONE when

@@ -4,7 +4,7 @@ import type { NodeCachePort } from '@pgwake/connect-core';
 import { readNodeSharing } from '@pgwake/nest-kit';
 import { type NodeCacheObserver, createMemoryNodeCache, createRedisNodeCache } from '@pgwake/node-cache';
 import type { Logger, ProxyMetrics } from '@pgwake/telemetry';
-import type { TcpProxySettings } from './settings.js';
+import type { ProxySettings } from './proxy-settings.js';
 import { systemClock } from './system-clock.js';
 
 export interface OpenNodeCache extends NodeCachePort {
@@ -12,7 +12,7 @@ export interface OpenNodeCache extends NodeCachePort {
 }
 
 /** Throws a StartupError when the settings do not go together. Does not wait for Redis. */
-export function openNodeCache(settings: TcpProxySettings, log: Logger, metrics: ProxyMetrics): OpenNodeCache {
+export function openNodeCache(settings: ProxySettings, log: Logger, metrics: ProxyMetrics): OpenNodeCache {
   const { nodeCacheMaxEntries: maxEntries, nodeCacheMaxAgeMs: maxAgeMs } = settings;
   const { keys, redis } = readNodeSharing(settings);
   if (redis === undefined) {

@@ -1,8 +1,12 @@
 // Names of the parts that have no class of their own, for Nest's container.
 
-export const settingsToken = Symbol('TcpProxySettings');
+export const optionsToken = Symbol('ProxyOptions');
+export const clientDoorToken = Symbol('ClientDoor');
 export const logToken = Symbol('Logger');
 export const registryToken = Symbol('MetricsRegistry');
 export const metricsToken = Symbol('ProxyMetrics');
 export const nodeCacheToken = Symbol('OpenNodeCache');
 export const wakeClientToken = Symbol('WakeClient');
+export const computeNetworkToken = Symbol('ComputeNetwork');
+export const connectorToken = Symbol('Connector');
+export const sessionObserverToken = Symbol('SessionObserver');

@@ -1,0 +1,19 @@
+export { type ClientDoor } from './lifecycle.js';
+export { observeJourney, toJourneyKeys } from './journey-log.js';
+export { type OpenNodeCache } from './node-cache.js';
+export { type ProxyOptions, createProxyProviders } from './proxy-providers.js';
+export { type ProxySettings, proxySettings } from './proxy-settings.js';
+export { loadSecureContext } from './secure-context.js';
+export { type SessionParts, type SessionSettings, createSessionDeps, sessionSettings } from './sessions.js';
+export { systemClock } from './system-clock.js';
+export {
+  clientDoorToken,
+  computeNetworkToken,
+  connectorToken,
+  logToken,
+  metricsToken,
+  nodeCacheToken,
+  registryToken,
+  sessionObserverToken,
+  wakeClientToken,
+} from './tokens.js';

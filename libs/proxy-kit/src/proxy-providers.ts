@@ -1,0 +1,76 @@
+// What every proxy is made of behind its door: wake-service, node cache, connector, ops port. Nest makes the parts once and
+// runs their start and end in order; nothing of it is touched per connection.
+
+import type { Provider } from '@nestjs/common';
+import { type Connector, createConnector } from '@pgwake/connect-core';
+import { millis } from '@pgwake/ids';
+import { type OpsServerOptions, Readiness } from '@pgwake/nest-kit';
+import { type Logger, type ProxyMetrics, createProxyMetrics, createRegistry } from '@pgwake/telemetry';
+import { type WakeClient, createWakeClient } from '@pgwake/wake-client';
+import { loadComputeNetwork } from './compute-network.js';
+import { Lifecycle } from './lifecycle.js';
+import { type OpenNodeCache, openNodeCache } from './node-cache.js';
+import type { ProxySettings } from './proxy-settings.js';
+import { createSessionLog } from './session-log.js';
+import { systemClock } from './system-clock.js';
+import {
+  computeNetworkToken,
+  connectorToken,
+  logToken,
+  metricsToken,
+  nodeCacheToken,
+  optionsToken,
+  registryToken,
+  sessionObserverToken,
+  wakeClientToken,
+} from './tokens.js';
+
+export interface ProxyOptions {
+  /** As logs and metrics name it. */
+  readonly app: string;
+  readonly settings: ProxySettings;
+  /** The address on which its clients are accepted, for the log. */
+  readonly host: string;
+  readonly ops: Pick<OpsServerOptions, 'host' | 'port' | 'setting'>;
+  readonly log: Logger;
+}
+
+/** An app adds one provider of its own: its ClientDoor, under `clientDoorToken`. */
+export function createProxyProviders(options: ProxyOptions): Provider[] {
+  const { settings, log } = options;
+  return [
+    { provide: optionsToken, useValue: options },
+    { provide: logToken, useValue: log },
+    { provide: Readiness, useFactory: () => new Readiness() },
+    { provide: registryToken, useFactory: () => createRegistry(options.app) },
+    { provide: metricsToken, useFactory: createProxyMetrics, inject: [registryToken] },
+    { provide: wakeClientToken, useFactory: () => createWakeClient({ address: settings.wakeAddress }) },
+    { provide: computeNetworkToken, useFactory: () => loadComputeNetwork(settings) },
+    {
+      provide: nodeCacheToken,
+      useFactory: (metrics: ProxyMetrics) => openNodeCache(settings, log, metrics),
+      inject: [metricsToken],
+    },
+    {
+      provide: connectorToken,
+      useFactory: (cache: OpenNodeCache, wake: WakeClient) => connectorOf(settings, cache, wake),
+      inject: [nodeCacheToken, wakeClientToken],
+    },
+    {
+      provide: sessionObserverToken,
+      useFactory: (metrics: ProxyMetrics) => createSessionLog(log, metrics),
+      inject: [metricsToken],
+    },
+    Lifecycle,
+  ];
+}
+
+function connectorOf(settings: ProxySettings, cache: OpenNodeCache, wake: WakeClient): Connector {
+  return createConnector({
+    cache,
+    wake,
+    clock: systemClock,
+    random: Math.random,
+    policy: { deadlineMs: millis(settings.connectTimeoutMs), dialsInFlightPerEndpoint: settings.dialsInFlight },
+  });
+}

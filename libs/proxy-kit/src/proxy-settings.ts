@@ -1,0 +1,64 @@
+// The settings of every proxy, whatever its clients speak.
+
+import { type SettingsOf, nodeCacheSettings, setting } from '@pgwake/nest-kit';
+
+export const proxySettings = {
+  wakeAddress: setting.text('PGWAKE_WAKE_ADDRESS', '127.0.0.1:4450', 'host:port of the gRPC port of wake-service.'),
+  dnsServers: setting.list(
+    'PGWAKE_DNS_SERVERS',
+    '',
+    'Name servers for the host names of computes, comma-separated, each as address or address:port; without it those of the system, with /etc/hosts and search domains.',
+  ),
+  computeNetworks: setting.list(
+    'PGWAKE_COMPUTE_NETWORKS',
+    '',
+    'Networks in which computes may be dialled, comma-separated (10.0.0.0/8, fd00::/8); without it everywhere but at link-local, multicast, broadcast and unspecified addresses. Unix sockets are always allowed.',
+  ),
+  domains: setting.list(
+    'PGWAKE_DOMAINS',
+    'localhost',
+    'Domains under which endpoints have host names (<endpoint>.<domain>), comma-separated.',
+  ),
+  tlsCertFile: setting.optionalText(
+    'PGWAKE_TLS_CERT_FILE',
+    'PEM file with the certificate chain; without it no TLS is offered.',
+  ),
+  tlsKeyFile: setting.optionalText('PGWAKE_TLS_KEY_FILE', 'PEM file with the key of that certificate.'),
+  connectTimeoutMs: setting.millis(
+    'PGWAKE_CONNECT_TIMEOUT_MS',
+    30_000,
+    'Limit for waking and dialling together, in milliseconds.',
+  ),
+  drainTimeoutMs: setting.millis(
+    'PGWAKE_DRAIN_TIMEOUT_MS',
+    30_000,
+    'How long work under way may go on after SIGTERM, in milliseconds.',
+  ),
+  dialsInFlight: setting.integer(
+    'PGWAKE_DIALS_IN_FLIGHT',
+    32,
+    { low: 1, high: 10_000 },
+    'How many logins to one compute may be under way at once.',
+  ),
+  nodeCacheMaxEntries: setting.integer(
+    'PGWAKE_NODE_CACHE_MAX_ENTRIES',
+    10_000,
+    { low: 1, high: 1_000_000 },
+    'How many node addresses are kept in the process.',
+  ),
+  nodeCacheMemoryMaxAgeMs: setting.integer(
+    'PGWAKE_NODE_CACHE_MEMORY_MAX_AGE_MS',
+    5_000,
+    { low: 1, high: 86_400_000 },
+    'With Redis: how long a node address is used without looking into Redis again, in milliseconds.',
+  ),
+  ...nodeCacheSettings,
+  logLevel: setting.choice(
+    'PGWAKE_LOG_LEVEL',
+    ['debug', 'info', 'warn', 'error', 'silent'],
+    'info',
+    'Least level that is logged.',
+  ),
+};
+
+export type ProxySettings = SettingsOf<typeof proxySettings>;

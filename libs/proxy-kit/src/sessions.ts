@@ -1,0 +1,59 @@
+// What client sessions in the Postgres protocol are given, over whatever stream they come.
+
+import type { Connector } from '@pgwake/connect-core';
+import { type SettingsOf, setting } from '@pgwake/nest-kit';
+import type { ComputeNetwork } from '@pgwake/pg-dial';
+import { type AccessPort, CancelKeys, type SessionDeps, type SessionObserver } from '@pgwake/pg-session';
+
+export const sessionSettings = {
+  requireTls: setting.choice(
+    'PGWAKE_REQUIRE_TLS',
+    ['always', 'remote', 'never'],
+    'remote',
+    'Who must use TLS: everybody, everybody but clients on the loopback interface, nobody.',
+  ),
+  passwordForm: setting.choice(
+    'PGWAKE_PASSWORD_FORM',
+    ['off', 'tls', 'loopback'],
+    'tls',
+    'Where a client that names no endpoint is asked for a password of the form endpoint=<id>;<password>: nowhere, over TLS, over TLS and on the loopback interface.',
+  ),
+  loginTimeoutMs: setting.millis(
+    'PGWAKE_LOGIN_TIMEOUT_MS',
+    15_000,
+    'Limit from accept to the end of authentication, in milliseconds.',
+  ),
+  wakeNoticeAfterMs: setting.millis(
+    'PGWAKE_WAKE_NOTICE_AFTER_MS',
+    2_000,
+    'A client that waits longer for its compute gets a NOTICE that it is waking, in milliseconds; 0 for never.',
+  ),
+};
+
+export type SessionSettings = SettingsOf<typeof sessionSettings>;
+
+export interface SessionParts {
+  readonly access: AccessPort;
+  readonly connector: Connector;
+  readonly network: ComputeNetwork;
+  readonly observer: SessionObserver;
+}
+
+export function createSessionDeps(
+  settings: SessionSettings & { readonly domains: readonly string[] },
+  parts: SessionParts,
+): SessionDeps {
+  const { loginTimeoutMs, wakeNoticeAfterMs } = settings;
+  return {
+    ...parts,
+    cancelKeys: new CancelKeys(),
+    authentication: { ...settings, domains: settings.domains.map(bareDomain) },
+    loginTimeoutMs,
+    wakeNoticeAfterMs,
+  };
+}
+
+/** As DNS compares names: in lower case, without the dot of the root. */
+function bareDomain(domain: string): string {
+  return domain.toLowerCase().replace(/^\.+|\.+$/g, '');
+}
