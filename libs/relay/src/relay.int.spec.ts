@@ -91,8 +91,8 @@ function message(tag: string, body: Buffer): Buffer {
   return Buffer.concat([header, body]);
 }
 
-/** Writes messages of `totalBytes` as fast as the socket takes them; returns their SHA-256. */
-async function pour(socket: Socket, totalBytes: number): Promise<string> {
+/** Writes messages of `totalBytes` as fast as the socket takes them, ends after `mayEnd`; returns their SHA-256. */
+async function pour(socket: Socket, totalBytes: number, mayEnd?: Promise<unknown>): Promise<string> {
   const hash = createHash('sha256');
   const bodies = [1, 100, 8_000, 70_000].map((size) => randomBytes(size));
   let sentBytes = 0;
@@ -102,6 +102,7 @@ async function pour(socket: Socket, totalBytes: number): Promise<string> {
     sentBytes += chunk.length;
     if (!socket.write(chunk)) await once(socket, 'drain');
   }
+  await mayEnd;
   socket.end();
   return hash.digest('hex');
 }
@@ -116,11 +117,13 @@ describe('the relay between real sockets', () => {
   it('brings 50 MB each way at the same time, unchanged', async () => {
     const { relay, client, compute, towardsClient, towardsCompute } = await startSession();
     const totalBytes = 50e6;
+    const computeRead = digest(compute);
     const [sentUp, sentDown, readByCompute, readByClient] = await Promise.all([
       pour(client, totalBytes),
-      // The compute ends last, as Postgres does: its end is the end of the session.
-      once(compute, 'readable').then(() => pour(compute, totalBytes * 1.2)),
-      digest(compute),
+      // The compute ends once it has read the client's end, as Postgres does. An earlier end would be the end of the
+      // session: the relay would cut the client off.
+      pour(compute, totalBytes, computeRead),
+      computeRead,
       digest(client),
     ]);
     expect([readByCompute, readByClient]).toEqual([sentUp, sentDown]);
@@ -134,7 +137,7 @@ describe('the relay between real sockets', () => {
     const { client, compute, towardsClient, towardsCompute } = await startSession();
     const heldBack = new Promise<void>((resolve) => (towardsCompute.onPause = resolve));
     client.end(message('X', Buffer.alloc(0))); // so the end of the compute's stream is no loss
-    const pouring = pour(compute, 40e6);
+    const pouring = pour(compute, 40e6, digest(compute));
     await heldBack;
     expect(towardsClient.maxBufferedBytes).toBeGreaterThan(0);
     expect(await digest(client)).toBe(await pouring);
