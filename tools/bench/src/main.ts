@@ -1,28 +1,25 @@
-// npm run bench -- wake [--rounds 30] [--json FILE]
+// npm run bench -- NAME [options]: measures, prints a table, and writes all of it as JSON where --json says.
 
 import { writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
-import { createWakeReport, renderWakeReport } from './report.ts';
-import { measureWake } from './wake.ts';
+import { benches } from './benches.ts';
+import { parseCommandLine, renderUsage } from './command-line.ts';
+import { UsageError } from './options.ts';
 
-const { positionals, values } = parseArgs({
-  allowPositionals: true,
-  options: { rounds: { type: 'string', default: '30' }, json: { type: 'string' } },
-});
-const rounds = Number(values.rounds);
-
-if (positionals.join() !== 'wake' || !Number.isSafeInteger(rounds) || rounds < 1) {
-  process.stderr.write('usage: npm run bench -- wake [--rounds 30] [--json FILE]\n');
-  process.exit(2);
+try {
+  const { bench, json } = parseCommandLine(benches, process.argv.slice(2));
+  const { report, text } = await bench((progress) => {
+    // Erases what the line held before: the new words may be shorter.
+    if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${progress}`);
+  });
+  if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
+  process.stdout.write(`${text}\n`);
+  if (json !== undefined) writeFileSync(json, `${JSON.stringify(report, rounded, 2)}\n`);
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  process.stderr.write(`${error.message}\n\n${renderUsage(benches)}\n`);
+  process.exitCode = 2;
 }
 
-const progress = (text: string): void => {
-  if (process.stderr.isTTY) process.stderr.write(`\r${text}`);
-};
-const samples = await measureWake({ rounds, onRound: (done) => progress(`round ${done} of ${rounds} `) });
-progress('\n');
-const report = createWakeReport(samples, new Date());
-process.stdout.write(`${renderWakeReport(report)}\n`);
-const rounded = (_key: string, value: unknown): unknown =>
-  typeof value === 'number' ? Number(value.toFixed(3)) : value;
-if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, rounded, 2)}\n`);
+function rounded(_key: string, value: unknown): unknown {
+  return typeof value === 'number' ? Number(value.toFixed(3)) : value;
+}

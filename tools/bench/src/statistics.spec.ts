@@ -15,7 +15,11 @@ describe('a summary', () => {
     expect(summarise([10, 20]).p90Ms).toBe(19);
   });
 
+  it('places the 99th percentile by the same rule', () => {
+    expect(summarise(Array.from({ length: 101 }, (_, at) => at)).p99Ms).toBe(99);
+  });
+
   it('of one sample is that sample', () => {
-    expect(summarise([7])).toEqual({ count: 1, medianMs: 7, p90Ms: 7, maxMs: 7 });
+    expect(summarise([7])).toEqual({ count: 1, medianMs: 7, p90Ms: 7, p99Ms: 7, maxMs: 7 });
   });
 });

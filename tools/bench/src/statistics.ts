@@ -2,6 +2,7 @@ export interface Summary {
   readonly count: number;
   readonly medianMs: number;
   readonly p90Ms: number;
+  readonly p99Ms: number;
   readonly maxMs: number;
 }
 
@@ -12,6 +13,7 @@ export function summarise(samplesMs: readonly number[]): Summary {
     count: sorted.length,
     medianMs: quantile(sorted, 0.5),
     p90Ms: quantile(sorted, 0.9),
+    p99Ms: quantile(sorted, 0.99),
     maxMs: quantile(sorted, 1),
   };
 }

@@ -1,11 +1,12 @@
-import { cpus } from 'node:os';
-import { type Summary, summarise } from './statistics.ts';
-import { type WakeSamples, wakeSeries } from './wake.ts';
+import { type Machine, describeMachine } from '../machine.ts';
+import { type Summary, summarise } from '../statistics.ts';
+import { renderTable } from '../text-table.ts';
+import { type WakeSamples, wakeSeries } from './measure-wake.ts';
 
 export interface WakeReport {
   readonly benchmark: 'wake';
   readonly at: string;
-  readonly machine: { readonly cpu: string; readonly cores: number; readonly node: string };
+  readonly machine: Machine;
   readonly series: Record<keyof WakeSamples, Summary & { readonly samplesMs: readonly number[] }>;
   /** What a client waits on top of the same Postgres started and used directly: difference of the medians to first row. */
   readonly wakeOverheadMs: number;
@@ -22,11 +23,10 @@ export function createWakeReport(samples: WakeSamples, at: Date): WakeReport {
     bareWarmLogin: describe(samples.bareWarmLogin),
     warmLogin: describe(samples.warmLogin),
   };
-  const [cpu] = cpus();
   return {
     benchmark: 'wake',
     at: at.toISOString(),
-    machine: { cpu: cpu?.model ?? 'unknown', cores: cpus().length, node: process.version },
+    machine: describeMachine(),
     series,
     wakeOverheadMs: series.sleepingFirstRow.medianMs - series.bareFirstRow.medianMs,
     loginOverheadMs: series.warmLogin.medianMs - series.bareWarmLogin.medianMs,
@@ -35,14 +35,12 @@ export function createWakeReport(samples: WakeSamples, at: Date): WakeReport {
 
 export function renderWakeReport({ series, wakeOverheadMs, loginOverheadMs }: WakeReport): string {
   const names = Object.keys(wakeSeries) as (keyof WakeSamples)[];
-  const cell = (ms: number): string => ms.toFixed(1).padStart(8);
   const rows = names.map((name) => {
     const { medianMs, p90Ms, maxMs } = series[name];
-    return `${wakeSeries[name].padEnd(46)}${cell(medianMs)}${cell(p90Ms)}${cell(maxMs)}`;
+    return [wakeSeries[name], ...[medianMs, p90Ms, maxMs].map((ms) => ms.toFixed(1))];
   });
   return [
-    `${'milliseconds'.padEnd(46)}${['median', 'p90', 'max'].map((title) => title.padStart(8)).join('')}`,
-    ...rows,
+    renderTable(['milliseconds', 'median', 'p90', 'max'], rows),
     '',
     `A wake through pgwake costs ${wakeOverheadMs.toFixed(1)} ms more than starting that Postgres and logging in directly;`,
     `a login to a running compute costs ${loginOverheadMs.toFixed(1)} ms more. (${series.bareReady.count} rounds, medians)`,

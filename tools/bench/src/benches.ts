@@ -1,0 +1,11 @@
+import type { Bench } from './bench.ts';
+import { cacheBench } from './cache/cache-bench.ts';
+import { stormBench } from './storm/storm-bench.ts';
+import { wakeBench } from './wake/wake-bench.ts';
+
+/** By the name that the command line gives them. */
+export const benches: Readonly<Record<string, Bench>> = {
+  wake: wakeBench,
+  storm: stormBench,
+  cache: cacheBench,
+};
