@@ -179,6 +179,17 @@ describe('npm start', () => {
     expect(postmasters()).toEqual([]);
   }, 120_000);
 
+  it('says so as well when it is taken by a pgwake of another directory', async () => {
+    const first = await new Launcher().started();
+    const otherDir = mkdtempSync(join(tmpdir(), 'pgwake-start-'));
+    const second = new Launcher({ PGWAKE_DATA_DIR: otherDir });
+    await waitFor(() => second.over, startLimitMs);
+    rmSync(otherDir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+    expect(second.status).toBe(1);
+    expect(second.err).toMatch(/^127\.0\.0\.1:\d+ is taken by another process; choose another address with [^\n]*\n$/);
+    expect(first.over).toBe(false);
+  }, 120_000);
+
   it.each([
     ['a broken setting', { PGWAKE_TCP_PORT: 'five' }, 'Settings: PGWAKE_TCP_PORT must be a whole number.\n'],
     ['a missing binary', { PGWAKE_POSTGRES_BIN_DIR: '/nowhere' }, /^[^\n]*\/nowhere[^\n]*\n$/],

@@ -3,7 +3,7 @@ export { type ClusterPlace, makePlace, placeOf } from './cluster-place.js';
 export { type EmbeddedPostgres, type EmbeddedPostgresSettings, startEmbeddedPostgres } from './embedded-postgres.js';
 export { Postmaster } from './postmaster.js';
 export { createProcessDriver, type ProcessDriverSettings } from './process-driver.js';
-export { type HomeSettings, type ProcessHome, prepareHome } from './process-home.js';
+export { type HomeSettings, type ProcessHome, locateData, prepareHome } from './process-home.js';
 export { identifyProcess, isAlive, type ProcessIdentity, signalProcess } from './process-table.js';
 export { serviceDatabase, serviceRole } from './service-password.js';
 export { ComputeSetupError } from './setup-error.js';

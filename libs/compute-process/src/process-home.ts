@@ -68,12 +68,18 @@ async function prepare(settings: HomeSettings, onProgress: (text: string) => voi
 const pointerFile = 'location';
 const refuge = '/var/lib/pgwake';
 
+/** Where the databases of a data directory live: in it, or where its pointer says. */
+export function locateData(dataDir: string): string {
+  const pointer = join(dataDir, pointerFile);
+  return existsSync(pointer) ? readFileSync(pointer, 'utf8').trim() : dataDir;
+}
+
 function chooseRoot(dataDir: string, user: DatabaseUser | undefined, onProgress: (text: string) => void): string {
   mkdirSync(dataDir, { recursive: true, mode: user ? 0o711 : 0o700 });
   const wanted = realpathSync(dataDir);
-  const pointer = join(wanted, pointerFile);
   // Once the data lives elsewhere it stays there, also when the directory becomes readable later.
-  if (existsSync(pointer)) return readFileSync(pointer, 'utf8').trim();
+  const located = locateData(wanted);
+  if (located !== wanted) return located;
   if (user) letSearch(wanted);
   const closed = closedDirectory(wanted, user);
   if (closed === undefined) return wanted;
@@ -85,7 +91,7 @@ function chooseRoot(dataDir: string, user: DatabaseUser | undefined, onProgress:
   const root = join(refuge, createHash('sha256').update(wanted).digest('hex').slice(0, 16));
   mkdirSync(refuge, { recursive: true, mode: 0o755 });
   mkdirSync(root, { recursive: true, mode: 0o711 });
-  writeFileSync(pointer, `${root}\n`);
+  writeFileSync(join(wanted, pointerFile), `${root}\n`);
   onProgress(`The user "${user?.name}" cannot enter ${closed}: the databases live in ${root} instead.`);
   return root;
 }

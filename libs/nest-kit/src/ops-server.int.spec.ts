@@ -34,6 +34,11 @@ describe('the ops server', () => {
     expect((await get('/livez')).status).toBe(200);
   });
 
+  it('says which process answers', async () => {
+    const { get } = await start();
+    expect((await get('/readyz')).headers.get('pgwake-pid')).toBe(String(process.pid));
+  });
+
   it('serves the metrics and nothing else', async () => {
     const { get } = await start();
     expect(await (await get('/metrics')).text()).toContain('process_cpu_seconds_total');

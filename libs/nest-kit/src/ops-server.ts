@@ -6,6 +6,9 @@ import type { MetricsRegistry } from '@pgwake/telemetry';
 import { listen } from './listen.js';
 import type { Readiness } from './readiness.js';
 
+/** Every answer names the process that gives it: whoever started one can tell it from another at the same address. */
+const pidHeader = 'pgwake-pid';
+
 export interface OpsServerOptions {
   readonly host: string;
   readonly port: number;
@@ -53,5 +56,6 @@ async function answer(request: IncomingMessage, response: ServerResponse, option
 }
 
 function send(response: ServerResponse, status: number, body: string, contentType = 'text/plain; charset=utf-8'): void {
-  response.writeHead(status, { 'content-type': contentType, 'content-length': Buffer.byteLength(body) }).end(body);
+  const headers = { 'content-type': contentType, 'content-length': Buffer.byteLength(body), [pidHeader]: process.pid };
+  response.writeHead(status, headers).end(body);
 }

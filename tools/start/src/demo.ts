@@ -8,11 +8,19 @@ import { progress } from './console.ts';
 
 export const demo = { endpoint: 'demo', role: 'demo', database: 'demo' } as const;
 
-/** Gives the password. `adminUrl` as in `http://127.0.0.1:4451`. */
-export async function ensureDemo(adminUrl: string, passwordFile: string): Promise<string> {
-  const exists = (await call(adminUrl, 'GET', `/endpoints/${demo.endpoint}`)).status === 200;
+export interface Demo {
+  readonly password: string;
+  /** An earlier start left its database running. */
+  readonly awake: boolean;
+}
+
+/** `adminUrl` as in `http://127.0.0.1:4451`. */
+export async function ensureDemo(adminUrl: string, passwordFile: string): Promise<Demo> {
+  const found = await call(adminUrl, 'GET', `/endpoints/${demo.endpoint}`);
+  const exists = found.status === 200;
+  const awake = exists && ((await found.json()) as { state?: unknown }).state === 'running';
   const kept = readIfThere(passwordFile);
-  if (exists && kept !== undefined) return kept;
+  if (exists && kept !== undefined) return { password: kept, awake };
 
   const password = kept ?? randomBytes(12).toString('hex');
   writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
@@ -27,7 +35,7 @@ export async function ensureDemo(adminUrl: string, passwordFile: string): Promis
       password,
     });
   }
-  return password;
+  return { password, awake };
 }
 
 function readIfThere(file: string): string | undefined {

@@ -111,7 +111,9 @@ export class Service {
 
   async #isReady(): Promise<boolean> {
     try {
-      return this.alive && (await fetch(this.#spec.readyUrl, { signal: AbortSignal.timeout(2_000) })).ok;
+      const { ok, headers } = await fetch(this.#spec.readyUrl, { signal: AbortSignal.timeout(2_000) });
+      // Somebody else's answer at this address says nothing: ours is about to find the address taken, and to say so.
+      return ok && this.alive && headers.get('pgwake-pid') === String(this.#process?.pid);
     } catch {
       return false;
     }

@@ -4,6 +4,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { locateData } from '@pgwake/compute-process';
 import { ensureCertificate } from '@pgwake/local-certificate';
 import { type SettingsOf, StartupError, loadSettings } from '@pgwake/nest-kit';
 import { tcpProxySettings } from '@pgwake/tcp-proxy/settings';
@@ -85,15 +86,16 @@ async function run({ root, stateDir, tcp, wake }: Installation, services: Servic
     if ((await service.ensure()) === 'adopted') progress(`Found ${service.name} running from an earlier start.`);
   }
   const passwordFile = join(stateDir, 'demo-password');
-  const password = await ensureDemo(adminUrl, passwordFile);
+  const { password, awake } = await ensureDemo(adminUrl, passwordFile);
   const shown = (path: string) => relative(process.cwd(), path) || path;
   progress(
     renderSummary({
       host: tcp.host === '127.0.0.1' ? 'localhost' : tcp.host,
       port: tcp.port,
       password,
+      awake,
       adminUrl,
-      stateDir,
+      dataDir: locateData(stateDir),
       passwordFile: shown(passwordFile),
       caFile: shown(caFile),
     }),

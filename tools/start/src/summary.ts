@@ -4,19 +4,20 @@ export interface SummaryFacts {
   readonly host: string;
   readonly port: number;
   readonly password: string;
+  readonly awake: boolean;
   readonly adminUrl: string;
-  readonly stateDir: string;
+  readonly dataDir: string;
   readonly passwordFile: string;
   readonly caFile: string;
 }
 
 /** How to connect, where things are, how to stop. Holds exactly one `postgresql://` URL: the client's. */
 export function renderSummary(facts: SummaryFacts): string {
-  const { host, port, password } = facts;
+  const { host, port, password, awake } = facts;
   const { endpoint, role, database } = demo;
   const url = `postgresql://${role}:${password}@${host}:${port}/${database}?options=endpoint%3D${endpoint}`;
   return `
-pgwake is running, and the database of the endpoint "${endpoint}" sleeps. Connect, and it wakes.
+pgwake is running, and the database of the endpoint "${endpoint}" ${awake ? 'is awake' : 'sleeps. Connect, and it wakes'}.
 
   URL      ${url}
 
@@ -32,7 +33,7 @@ pgwake is running, and the database of the endpoint "${endpoint}" sleeps. Connec
            await client.end();
 
   admin    ${facts.adminUrl} (endpoints, roles, wake, suspend; described at /openapi.json)
-  data     ${facts.stateDir} (the demo password is in ${facts.passwordFile}, the local CA in ${facts.caFile})
+  data     ${facts.dataDir} (the demo password is in ${facts.passwordFile}, the local CA in ${facts.caFile})
   stop     Ctrl-C
 `;
 }
