@@ -72,7 +72,7 @@ export const catalogue = {
     'stop',
     'trusted',
     'info',
-    'the TLS host name and the endpoint option name different endpoints',
+    'the host name and the endpoint option name different endpoints',
   ),
   ENDPOINT_NOT_FOUND: entry(
     'user',
@@ -315,8 +315,8 @@ export const catalogue = {
     'Connect again.',
   ),
   REQUEST_INVALID: entry('user', '08P01', 400, 'stop', 'trusted', 'info', 'the request is not valid: {what}'),
-  REQUEST_TOO_LARGE: entry('user', '54000', 413, 'stop', 'trusted', 'info', 'the request is too large'),
-  RESULT_TOO_LARGE: entry('user', '54000', 507, 'stop', 'trusted', 'info', 'the result is too large'),
+  REQUEST_TOO_LARGE: entry('user', '54000', 413, 'stop', 'trusted', 'info', 'the request is larger than {limit} bytes'),
+  RESULT_TOO_LARGE: entry('user', '54000', 507, 'stop', 'trusted', 'info', 'the result is larger than {limit} bytes'),
   INTERNAL: entry('gateway', 'XX000', 500, 'stop', 'trusted', 'error', 'internal error in the gateway'),
 } as const satisfies Record<string, CatalogueEntry>;
 

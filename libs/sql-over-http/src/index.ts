@@ -1,0 +1,16 @@
+export { type ConnectionString, parseConnectionString } from './connection-string.js';
+export {
+  type HeaderLines,
+  type IsolationLevel,
+  type OutputModes,
+  type RequestHeaders,
+  type TransactionOptions,
+  headerNames,
+  isFromDriver,
+  parseRequestHeaders,
+  wantsLines,
+} from './request-headers.js';
+export { type RequestBody, type RequestStatement, parseRequestBody } from './request-body.js';
+export { Answer, type ResultSink } from './answer.js';
+export { LineAnswer } from './line-answer.js';
+export { type ErrorBody, renderErrorBody } from './error-body.js';

@@ -1,0 +1,105 @@
+// What the headers of a request ask for. A boolean header counts only when it is exactly `true`.
+// Content-Type is never looked at: the driver sends JSON as text/plain.
+
+import { type ConnectionString, parseConnectionString } from './connection-string.js';
+import { invalidRequest } from './invalid-request.js';
+
+/** Names in lower case; what came twice is joined by `, `, as Node does it. */
+export type HeaderLines = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+export interface OutputModes {
+  /** Every value as Postgres wrote it, in a JSON string. */
+  readonly rawText: boolean;
+  /** A row is an array; else an object by column names. */
+  readonly arrayMode: boolean;
+}
+
+export interface TransactionOptions {
+  /** Postgres' own words. */
+  readonly isolation?: IsolationLevel;
+  readonly readOnly?: boolean;
+  readonly deferrable?: boolean;
+}
+
+export type IsolationLevel = 'read uncommitted' | 'read committed' | 'repeatable read' | 'serializable';
+
+export interface RequestHeaders {
+  readonly connection: ConnectionString;
+  readonly output: OutputModes;
+  /** For a batch; without effect on a single query. */
+  readonly transaction: TransactionOptions;
+  /** How long the client wants to wait at most, in milliseconds. */
+  readonly timeoutMs: number | undefined;
+}
+
+const isolationLevels: Readonly<Record<string, IsolationLevel>> = {
+  ReadUncommitted: 'read uncommitted',
+  ReadCommitted: 'read committed',
+  RepeatableRead: 'repeatable read',
+  Serializable: 'serializable',
+};
+
+export const headerNames = {
+  connectionString: 'neon-connection-string',
+  rawTextOutput: 'neon-raw-text-output',
+  arrayMode: 'neon-array-mode',
+  isolationLevel: 'neon-batch-isolation-level',
+  readOnly: 'neon-batch-read-only',
+  deferrable: 'neon-batch-deferrable',
+  timeout: 'pgwake-timeout-ms',
+} as const;
+
+/** Throws a GatewayError (REQUEST_INVALID). */
+export function parseRequestHeaders(lines: HeaderLines): RequestHeaders {
+  const connectionString = lines[headerNames.connectionString];
+  if (typeof connectionString !== 'string') throw invalidRequest('the header Neon-Connection-String is missing');
+  return {
+    connection: parseConnectionString(connectionString),
+    output: {
+      rawText: isTrue(lines, headerNames.rawTextOutput),
+      arrayMode: isTrue(lines, headerNames.arrayMode),
+    },
+    transaction: parseTransactionOptions(lines),
+    timeoutMs: parseTimeout(lines),
+  };
+}
+
+/**
+ * Does the request come from the public driver? It always asks for both; and it reads the fields of an error only from
+ * an answer with status 400. Never fails, so that errors about the headers themselves can be answered that way too.
+ */
+export function isFromDriver(lines: HeaderLines): boolean {
+  return isTrue(lines, headerNames.rawTextOutput) && isTrue(lines, headerNames.arrayMode);
+}
+
+/** Does the client want its rows as they come, each a line of JSON? */
+export function wantsLines({ accept }: HeaderLines): boolean {
+  return (
+    typeof accept === 'string' && accept.split(',').some((type) => /^\s*application\/x-ndjson\s*(;|$)/i.test(type))
+  );
+}
+
+function parseTransactionOptions(lines: HeaderLines): TransactionOptions {
+  const level = lines[headerNames.isolationLevel];
+  const readOnly = isTrue(lines, headerNames.readOnly);
+  const deferrable = isTrue(lines, headerNames.deferrable);
+  const modes = { ...(readOnly && { readOnly }), ...(deferrable && { deferrable }) };
+  if (level === undefined) return modes;
+  if (typeof level !== 'string' || !Object.hasOwn(isolationLevels, level)) {
+    throw invalidRequest(`the header Neon-Batch-Isolation-Level is none of ${Object.keys(isolationLevels).join(', ')}`);
+  }
+  return { isolation: isolationLevels[level] as IsolationLevel, ...modes };
+}
+
+function parseTimeout(lines: HeaderLines): number | undefined {
+  const text = lines[headerNames.timeout];
+  if (text === undefined) return undefined;
+  if (typeof text !== 'string' || !/^[1-9][0-9]{0,8}$/.test(text)) {
+    throw invalidRequest('the header Pgwake-Timeout-Ms is no number of milliseconds from 1 to 999999999');
+  }
+  return Number(text);
+}
+
+function isTrue(lines: HeaderLines, name: string): boolean {
+  return lines[name] === 'true';
+}
