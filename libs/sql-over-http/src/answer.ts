@@ -3,13 +3,13 @@
 //   {"fields": [...], "rows": [...], "command": "SELECT", "rowCount": 1, "rowAsArray": true}     and for a batch
 //   {"results": [<the same for each query>, ...]}
 //
-// It is kept whole until all is well: a statement that fails later makes an error of it all.
+// It is kept whole until all is well: a statement that fails later makes an error of it all. Rows are written in the client's
+// way straight from the messages of the protocol.
 
-import { GatewayError } from '@pgwake/gateway-errors';
 import { appendFields, parseRowDescription } from './column.js';
 import { appendCommand } from './command-tag.js';
 import { JsonBytes, ascii } from './json-bytes.js';
-import type { OutputModes } from './request-headers.js';
+import { type OutputModes, driverModes } from './request-headers.js';
 import { type RowWriter, createRowWriter } from './row-writer.js';
 
 /** Takes what a server says about one statement; bodies are views, valid during the call only. */
@@ -36,65 +36,73 @@ const text = {
 
 export class Answer implements ResultSink {
   readonly #out = new JsonBytes();
+  readonly #modes: readonly OutputModes[];
   readonly #limitBytes: number;
+  readonly #onTooLarge: () => void;
   readonly #isBatch: boolean;
-  #statements = 0;
-  #modes: OutputModes = { rawText: true, arrayMode: true };
+  #statement = 0;
   #writeRow: RowWriter | undefined;
   #rows = 0;
+  #tooLarge = false;
 
-  /** Its methods throw RESULT_TOO_LARGE when the answer would be longer than `limitBytes`. */
-  constructor(kind: 'single' | 'batch', limitBytes: number) {
+  /**
+   * `modes`: of each statement, in order. `onTooLarge` is called once, when the answer would be longer than `limitBytes`;
+   * whatever comes then is dropped.
+   */
+  constructor(kind: 'single' | 'batch', modes: readonly OutputModes[], limitBytes: number, onTooLarge: () => void) {
+    this.#modes = modes;
     this.#limitBytes = limitBytes;
+    this.#onTooLarge = onTooLarge;
     this.#isBatch = kind === 'batch';
     if (this.#isBatch) this.#out.append(text.results);
   }
 
-  /** Statements come one after the other, each to its end. */
-  nextStatement(modes: OutputModes): ResultSink {
-    if (this.#statements > 0) this.#out.appendByte(text.comma);
-    this.#statements += 1;
-    this.#modes = modes;
-    this.#writeRow = undefined;
-    this.#rows = 0;
-    return this;
-  }
-
   onRowDescription(body: Uint8Array): void {
     const columns = parseRowDescription(body);
-    this.#writeRow = createRowWriter(columns, this.#modes);
+    this.#writeRow = createRowWriter(columns, this.#mode);
+    if (!this.#hasRoom(body.length)) return;
     this.#out.append(text.fields);
     appendFields(this.#out, columns);
     this.#out.append(text.rows);
-    this.#checkSize(0);
   }
 
   onDataRow(body: Uint8Array): boolean {
-    // Before it is copied: a single row may be a thousand times the limit.
-    this.#checkSize(body.length);
+    // Asked before it is copied: a single row may be a hundred times the limit.
+    if (this.#writeRow === undefined || !this.#hasRoom(body.length)) return true;
     if (this.#rows > 0) this.#out.appendByte(text.comma);
     this.#rows += 1;
-    this.#writeRow?.(this.#out, body);
-    this.#checkSize(0);
+    this.#writeRow(this.#out, body);
     return true;
   }
 
   onCommandComplete(body: Uint8Array): void {
+    if (!this.#hasRoom(body.length)) return;
     if (this.#writeRow === undefined) this.#out.append(text.noFields);
     this.#out.append(text.endOfRows);
     appendCommand(this.#out, body);
-    this.#out.append(this.#modes.arrayMode ? text.rowAsArray : text.rowAsObject);
-    this.#checkSize(0);
+    this.#out.append(this.#mode.arrayMode ? text.rowAsArray : text.rowAsObject);
+    this.#statement += 1;
+    if (this.#statement < this.#modes.length) this.#out.appendByte(text.comma);
+    this.#writeRow = undefined;
+    this.#rows = 0;
   }
 
-  /** The whole answer. To be called once. */
+  /** The whole answer. To be called once, when every statement is done. */
   finish(): Uint8Array {
     if (this.#isBatch) this.#out.append(text.endOfResults);
     return this.#out.take();
   }
 
-  #checkSize(more: number): void {
-    if (this.#out.length + more <= this.#limitBytes) return;
-    throw new GatewayError('RESULT_TOO_LARGE', { params: { limit: String(this.#limitBytes) } });
+  get #mode(): OutputModes {
+    return this.#modes[this.#statement] ?? driverModes;
+  }
+
+  #hasRoom(size: number): boolean {
+    if (!this.#tooLarge && this.#out.length + size > this.#limitBytes) {
+      this.#tooLarge = true;
+      this.#out.take();
+      this.#onTooLarge();
+    }
+    return !this.#tooLarge;
   }
 }

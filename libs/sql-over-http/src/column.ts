@@ -16,7 +16,7 @@ export interface Column {
   readonly typeModifier: number;
 }
 
-/** Throws a GatewayError when the message is malformed. */
+/** Throws when the message is malformed. */
 export function parseRowDescription(body: Uint8Array): Column[] {
   const view = new DataView(body.buffer, body.byteOffset, body.length);
   const columns: Column[] = [];

@@ -13,7 +13,7 @@ import type { ResultSink } from './answer.js';
 import { appendFields, parseRowDescription } from './column.js';
 import { appendCommand } from './command-tag.js';
 import { JsonBytes, ascii } from './json-bytes.js';
-import type { OutputModes } from './request-headers.js';
+import { type OutputModes, driverModes } from './request-headers.js';
 import { type RowWriter, createRowWriter } from './row-writer.js';
 
 /** As many bytes are gathered before they are sent. */
@@ -32,30 +32,25 @@ const text = {
 
 export class LineAnswer implements ResultSink {
   readonly #out = new JsonBytes(2 * chunkSize);
+  readonly #modes: readonly OutputModes[];
   readonly #send: (chunk: Uint8Array) => boolean;
-  #modes: OutputModes = { rawText: true, arrayMode: true };
   #writeRow: RowWriter | undefined;
   /** Up to here there are whole lines. */
   #wholeLines = 0;
+  #statement = 0;
 
-  /** `send` gives false when it wants no more for now; what it is given is its own. */
-  constructor(send: (chunk: Uint8Array) => boolean) {
-    this.#send = send;
-  }
-
-  /** Statements come one after the other, each to its end. */
-  nextStatement(modes: OutputModes): ResultSink {
+  /** `modes`: of each statement, in order. `send` gives false when it wants no more for now; what it is given is its own. */
+  constructor(modes: readonly OutputModes[], send: (chunk: Uint8Array) => boolean) {
     this.#modes = modes;
-    this.#writeRow = undefined;
-    return this;
+    this.#send = send;
   }
 
   onRowDescription(body: Uint8Array): void {
     const columns = parseRowDescription(body);
-    this.#writeRow = createRowWriter(columns, this.#modes);
+    this.#writeRow = createRowWriter(columns, this.#mode);
     this.#out.append(text.fields);
     appendFields(this.#out, columns);
-    this.#out.append(this.#modes.arrayMode ? text.arrays : text.objects);
+    this.#out.append(this.#mode.arrayMode ? text.arrays : text.objects);
     this.#wholeLines = this.#out.length;
   }
 
@@ -72,6 +67,8 @@ export class LineAnswer implements ResultSink {
     this.#out.append(text.command);
     appendCommand(this.#out, body);
     this.#out.append(text.endOfLine);
+    this.#statement += 1;
+    this.#writeRow = undefined;
     this.#wholeLines = this.#out.length;
   }
 
@@ -88,6 +85,10 @@ export class LineAnswer implements ResultSink {
     this.#out.append(body);
     this.#out.append(text.endOfLine);
     return this.#take();
+  }
+
+  get #mode(): OutputModes {
+    return this.#modes[this.#statement] ?? driverModes;
   }
 
   #take(): Uint8Array {

@@ -21,7 +21,7 @@ describe('parseRequestHeaders', () => {
         'neon-batch-read-only': 'true',
         'neon-batch-deferrable': 'true',
       }).transaction,
-    ).toEqual({ isolation: 'repeatable read', readOnly: true, deferrable: true });
+    ).toEqual({ isolationLevel: 'repeatable read', readOnly: true, deferrable: true });
     expect(parseRequestHeaders({ ...connection, 'neon-batch-read-only': 'false' }).transaction).toEqual({});
   });
 

@@ -14,9 +14,12 @@ export interface OutputModes {
   readonly arrayMode: boolean;
 }
 
+/** What the public driver asks for, always. */
+export const driverModes: OutputModes = { rawText: true, arrayMode: true };
+
 export interface TransactionOptions {
   /** Postgres' own words. */
-  readonly isolation?: IsolationLevel;
+  readonly isolationLevel?: IsolationLevel;
   readonly readOnly?: boolean;
   readonly deferrable?: boolean;
 }
@@ -88,7 +91,7 @@ function parseTransactionOptions(lines: HeaderLines): TransactionOptions {
   if (typeof level !== 'string' || !Object.hasOwn(isolationLevels, level)) {
     throw invalidRequest(`the header Neon-Batch-Isolation-Level is none of ${Object.keys(isolationLevels).join(', ')}`);
   }
-  return { isolation: isolationLevels[level] as IsolationLevel, ...modes };
+  return { isolationLevel: isolationLevels[level] as IsolationLevel, ...modes };
 }
 
 function parseTimeout(lines: HeaderLines): number | undefined {

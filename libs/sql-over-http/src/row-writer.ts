@@ -19,7 +19,7 @@ const nothing = new Uint8Array(0);
 const comma = ascii(',');
 const nullLength = -1;
 
-/** The writer throws a GatewayError for a row that is malformed or has not as many values as there are columns. */
+/** The writer throws for a row that is malformed or has not as many values as there are columns. */
 export function createRowWriter(columns: readonly Column[], { rawText, arrayMode }: OutputModes): RowWriter {
   const [open, close] = arrayMode ? [0x5b, 0x5d] : [0x7b, 0x7d];
   const cells = columns.map((column, index): Cell => {
