@@ -1,0 +1,6 @@
+export {
+  type PasswordCheck,
+  type PasswordCheckDeps,
+  type PasswordLogin,
+  createPasswordCheck,
+} from './password-check.js';

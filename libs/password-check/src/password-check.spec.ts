@@ -1,0 +1,178 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { deriveVerifier } from '@pgwake/client-auth';
+import { GatewayError } from '@pgwake/gateway-errors';
+import {
+  type EndpointId,
+  type RoleName,
+  type SessionId,
+  parseEndpointId,
+  parseRoleName,
+  parseSessionId,
+} from '@pgwake/ids';
+import type { EndpointAccess, EndpointAccessRequest } from '@pgwake/wake-api';
+import { type PasswordCheck, createPasswordCheck } from './index.js';
+
+const sessionId = parseSessionId('session-1') as SessionId;
+const login = (password: string, endpoint = 'demo', role = 'app') => ({
+  endpoint: parseEndpointId(endpoint) as EndpointId,
+  role: parseRoleName(role) as RoleName,
+  password,
+  sessionId,
+});
+const never = new AbortController().signal;
+const quick = { iterations: 1 };
+
+/** wake-service, as far as it knows who may log in; answers when told to. */
+class Access {
+  questions = 0;
+  verifier = '';
+  disabled = false;
+  failure: Error | undefined;
+  gate: Promise<void> = Promise.resolve();
+
+  async getEndpointAccess(_request: EndpointAccessRequest): Promise<EndpointAccess> {
+    this.questions += 1;
+    const { verifier, disabled, failure } = this;
+    await this.gate;
+    if (failure !== undefined) throw failure;
+    return { verifier, disabled };
+  }
+}
+
+let access: Access;
+let nowMs: number;
+let check: PasswordCheck;
+beforeEach(async () => {
+  access = new Access();
+  access.verifier = await deriveVerifier('right', quick);
+  nowMs = 1_000_000;
+  check = createPasswordCheck({ access, now: () => nowMs });
+});
+
+describe('a password', () => {
+  it('that is right gives the keys of the role', async () => {
+    const keys = await check.prove(login('right'), never);
+    expect(keys.clientKey).toHaveLength(32);
+    expect(keys.serverKey).toHaveLength(32);
+  });
+
+  it('that is wrong fails, with the same words whatever is wrong', async () => {
+    for (const each of [login('wrong'), login(''), login('right\0'), login('wrong', 'nobody')]) {
+      await expect(check.prove(each, never)).rejects.toMatchObject({
+        code: 'PASSWORD_FAILED',
+        message: 'password authentication failed for user "app"',
+      });
+    }
+  });
+
+  it('is checked without a question and without PBKDF2 as long as it is in use', async () => {
+    await check.prove(login('right'), never);
+    const keys = await check.prove(login('right'), never);
+    // The same object: nothing was derived again.
+    expect(await check.prove(login('right'), never)).toBe(keys);
+    expect(access.questions).toBe(1);
+  });
+
+  it('that was right stops working two seconds after it was changed', async () => {
+    await check.prove(login('right'), never);
+    access.verifier = await deriveVerifier('new', quick);
+    nowMs += 2_001;
+    await expect(check.prove(login('right'), never)).rejects.toThrow('password authentication failed');
+  });
+
+  it('that is new works at once', async () => {
+    await check.prove(login('right'), never);
+    access.verifier = await deriveVerifier('new', quick);
+    nowMs += 10;
+    await expect(check.prove(login('new'), never)).resolves.toBeDefined();
+    // And what is known now is the new one.
+    await expect(check.prove(login('right'), never)).rejects.toThrow('password authentication failed');
+  });
+
+  it('is looked at again in the background before it is too old', async () => {
+    await check.prove(login('right'), never);
+    nowMs += 1_500;
+    await check.prove(login('right'), never);
+    expect(access.questions).toBe(2);
+    nowMs += 1_500;
+    await check.prove(login('right'), never);
+    expect(access.questions).toBe(3);
+  });
+
+  it('of another endpoint or role is another one', async () => {
+    const keys = await check.prove(login('right'), never);
+    expect(await check.prove(login('right', 'other'), never)).not.toBe(keys);
+    expect(await check.prove(login('right', 'demo', 'other'), never)).not.toBe(keys);
+    expect(access.questions).toBe(3);
+  });
+
+  it('is not let in on a disabled endpoint, and a wrong one does not learn of that', async () => {
+    access.disabled = true;
+    await expect(check.prove(login('right'), never)).rejects.toMatchObject({ code: 'ENDPOINT_DISABLED' });
+    await expect(check.prove(login('wrong'), never)).rejects.toMatchObject({ code: 'PASSWORD_FAILED' });
+  });
+});
+
+describe('many at once', () => {
+  it('ask one question and derive once', async () => {
+    const all = await Promise.all(Array.from({ length: 100 }, () => check.prove(login('right'), never)));
+    expect(new Set(all).size).toBe(1);
+    expect(access.questions).toBe(1);
+  });
+
+  it('with wrong passwords wait in turn, and too many of one endpoint are refused', async () => {
+    const outcomes = await Promise.all(
+      Array.from({ length: 200 }, (_, index) =>
+        check.prove(login(`wrong ${index}`), never).then(
+          () => 'let in',
+          (error: unknown) => (error instanceof GatewayError ? error.code : 'another error'),
+        ),
+      ),
+    );
+    expect(new Set(outcomes)).toEqual(new Set(['PASSWORD_FAILED', 'RATE_LIMITED']));
+    expect(outcomes.filter((code) => code === 'PASSWORD_FAILED').length).toBeGreaterThanOrEqual(64);
+  });
+
+  it('with wrong passwords do not keep another endpoint waiting', async () => {
+    access.verifier = await deriveVerifier('right', { iterations: 20_000 });
+    let failed = 0;
+    const storm = Array.from({ length: 60 }, (_, index) =>
+      check.prove(login(`wrong ${index}`), never).catch(() => (failed += 1)),
+    );
+    await check.prove(login('right', 'other'), never);
+    expect(failed).toBeLessThan(10);
+    await Promise.all(storm);
+    expect(failed).toBe(60);
+  });
+});
+
+describe('when wake-service does not answer', () => {
+  it('nobody is let in by what was known two seconds ago', async () => {
+    await check.prove(login('right'), never);
+    access.failure = new GatewayError('WAKE_SERVICE_UNAVAILABLE');
+    nowMs += 1_900;
+    await expect(check.prove(login('right'), never)).resolves.toBeDefined();
+    nowMs += 200;
+    await expect(check.prove(login('right'), never)).rejects.toMatchObject({ code: 'WAKE_SERVICE_UNAVAILABLE' });
+    access.failure = undefined;
+    await expect(check.prove(login('right'), never)).resolves.toBeDefined();
+  });
+
+  it('a client may leave, and the others get their answer', async () => {
+    let open = () => undefined as void;
+    access.gate = new Promise((resolve) => (open = resolve));
+    const leaving = new AbortController();
+    const leaver = check.prove(login('right'), leaving.signal);
+    const stayer = check.prove(login('right'), never);
+    leaving.abort(new GatewayError('CLIENT_GONE'));
+    await expect(leaver).rejects.toMatchObject({ code: 'CLIENT_GONE' });
+    open();
+    await expect(stayer).resolves.toBeDefined();
+    expect(access.questions).toBe(1);
+  });
+
+  it('a malformed verifier lets nobody in', async () => {
+    access.verifier = 'md5abc';
+    await expect(check.prove(login('right'), never)).rejects.toMatchObject({ code: 'INTERNAL' });
+  });
+});
