@@ -284,6 +284,21 @@ export const catalogue = {
     'warn',
     'the connection to the database was lost; whether the query took effect is unknown',
   ),
+  QUERY_FAILED: {
+    ...entry('user', 'XX000', 400, 'stop', 'trusted', 'debug', 'the query failed'),
+    // As Postgres says it: a failed query ends no session.
+    severity: 'ERROR',
+  },
+  POOL_FULL: entry(
+    'rateLimit',
+    '53300',
+    503,
+    'stop',
+    'trusted',
+    'info',
+    'too many requests to this endpoint at once',
+    'Try again in a moment.',
+  ),
   DIAL_QUEUE_FULL: entry(
     'gateway',
     '53300',

@@ -4,7 +4,7 @@ import type { PostgresErrorFields } from './render.js';
 export interface GatewayErrorOptions {
   /** Fills `{name}` in the catalogue's text. The client reads these, so pass only what the client itself sent. */
   readonly params?: Readonly<Record<string, string>>;
-  /** Postgres' own words about a login, passed on as sent. The client reads these. */
+  /** Postgres' own words about a login or a query, passed on as sent. The client reads these. */
   readonly asSent?: PostgresErrorFields;
   /** For the log only. */
   readonly detail?: string;

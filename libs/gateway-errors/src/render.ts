@@ -7,15 +7,22 @@ export interface PostgresErrorFields {
   readonly message: string;
   readonly detail?: string;
   readonly hint?: string;
+  // From here on only in errors of a query, which clients of SQL over HTTP read; the Postgres protocol relays those.
+  readonly position?: string;
+  readonly internalPosition?: string;
+  readonly internalQuery?: string;
+  readonly where?: string;
+  readonly schema?: string;
+  readonly table?: string;
+  readonly column?: string;
+  readonly dataType?: string;
+  readonly constraint?: string;
+  readonly file?: string;
+  readonly line?: string;
+  readonly routine?: string;
 }
 
-export interface HttpErrorBody {
-  readonly severity: string;
-  readonly code: string;
-  readonly message: string;
-  readonly detail?: string;
-  readonly hint?: string;
-}
+export type HttpErrorBody = PostgresErrorFields;
 
 /** What a Postgres client reads. `detail` of the gateway error stays behind: it is for the log. */
 export function toErrorResponse(error: GatewayError): PostgresErrorFields {
