@@ -11,6 +11,8 @@ export {
   parseStartupRequest,
 } from './startup.js';
 export { type MessageReader, type WireMessage, createMessageReader } from './message-reader.js';
+export { MessageScanner, type Scan } from './message-scanner.js';
+export { FrontendWriter } from './frontend-writer.js';
 export { encodeMessage } from './encode-message.js';
 export {
   type Authentication,
