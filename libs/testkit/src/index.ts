@@ -15,6 +15,7 @@ export {
   type WakeReply,
   startScriptedWake,
 } from './scripted-wake.js';
+export { type PasswordLogin, makePasswordLogin } from './password-login.js';
 export { waitFor } from './wait-for.js';
 export { startTestPostgres, type TestPostgres, type TestPostgresOptions, type TestRole } from './postgres.js';
 export { type EndpointConnection, type EndpointView, System, type SystemOptions, type TestEndpoint } from './system.js';

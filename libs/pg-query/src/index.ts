@@ -1,0 +1,11 @@
+export { createQueryDial } from './query-dial.js';
+export {
+  type QueryConnection,
+  type QueryConnectionParts,
+  type QueryConnectionSettings,
+  type QueryOutcome,
+  createQueryConnection,
+} from './query-connection.js';
+export type { QueryRequest, Statement, TransactionOptions } from './query-request.js';
+export type { QueryFailure } from './request-exchange.js';
+export type { ResultSink } from './result-sink.js';

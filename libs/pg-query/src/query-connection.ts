@@ -1,0 +1,327 @@
+// A session at a compute that answers queries, over the socket of a dial. It runs one request between two resets, knows
+// for each byte that arrives what it belongs to, and ends itself in any doubt. It decides nothing about when it is used:
+// that is the pool's.
+
+import type { Socket } from 'node:net';
+import { GatewayError, isGatewayError } from '@pgwake/gateway-errors';
+import type { Generation } from '@pgwake/ids';
+import { type ComputeConnection, type ComputeNetwork, sendCancel } from '@pgwake/pg-dial';
+import { FrontendWriter, MessageScanner, backendTag, encodeTerminate, parseParameterStatus } from '@pgwake/pg-wire';
+import { CommandExchange } from './command-exchange.js';
+import type { Exchange } from './exchange.js';
+import { type QueryRequest, encodeRequest } from './query-request.js';
+import { type QueryFailure, RequestExchange } from './request-exchange.js';
+import { type CommandBatch, encodeCheck, encodeReset } from './reset-commands.js';
+import type { ResultSink } from './result-sink.js';
+import { notSupported } from './server-error.js';
+
+export interface QueryConnectionSettings {
+  /** A message of the compute that announces more ends the connection: RESULT_TOO_LARGE, before memory is taken for it. */
+  readonly maxMessageBytes: number;
+  /** How long a request may go on after its cancel was asked for. Then the connection is ended. */
+  readonly cancelLimitMs: number;
+}
+
+export type QueryOutcome = { readonly kind: 'done' } | ({ readonly kind: 'failed' } & QueryFailure);
+
+export interface QueryConnection {
+  readonly generation: Generation;
+  /** Of the backend, for logs and tests. */
+  readonly pid: number;
+  /** Nothing more can be sent. */
+  readonly closed: boolean;
+  /** Whether anything of a request went out since the login or the last reset. */
+  readonly touched: boolean;
+  /**
+   * Sends the request before it returns. One at a time, and a reset before the next; anything else is a mistake of the
+   * caller, which throws. Never rejects: QUERY_FAILED with all of Postgres' words, COMPUTE_LOST_IN_QUERY when nobody
+   * knows what became of it, COMPUTE_LOST when nothing of it was sent, RESULT_TOO_LARGE.
+   *
+   * When `signal` is aborted the compute is asked to cancel, and the answer is the signal's reason (CLIENT_GONE unless it
+   * is a GatewayError) as soon as it is certain that the cancel can hit nothing else, or that the connection is ended.
+   */
+  run(request: QueryRequest, sink: ResultSink, signal: AbortSignal): Promise<QueryOutcome>;
+  /** Reads on after a sink asked to pause. */
+  resume(): void;
+  /**
+   * Brings the session back to where the login left it. May be called as soon as `run` has returned its promise: then
+   * the reset follows the request without a round trip. True: that is proven. False: end the connection, and not before
+   * this has said so, since the request may still be under way.
+   */
+  reset(): Promise<boolean>;
+  /** Whether the compute answers. Costs a round trip and no transaction. */
+  check(): Promise<boolean>;
+  /** Ends the session, whatever it does. */
+  close(): void;
+  /** Called once when nothing more can be sent, at once if that is so already. There is one listener. */
+  onClosed(listener: () => void): void;
+}
+
+export interface QueryConnectionParts {
+  readonly connection: ComputeConnection;
+  readonly generation: Generation;
+  /** Who logged in. */
+  readonly user: string;
+  readonly network: ComputeNetwork;
+  readonly settings: QueryConnectionSettings;
+}
+
+/** Takes over a connection that is idle after its login, with `client_encoding` UTF8. */
+export function createQueryConnection(parts: QueryConnectionParts): QueryConnection {
+  return new SocketQueryConnection(parts);
+}
+
+class SocketQueryConnection implements QueryConnection {
+  readonly generation: Generation;
+  readonly pid: number;
+  touched = false;
+  closed = false;
+  readonly #parts: QueryConnectionParts;
+  readonly #socket: Socket;
+  readonly #scanner: MessageScanner;
+  /** In the order of what was sent; the first one is being answered. */
+  readonly #exchanges: Exchange[] = [];
+  /** Since the last reset. */
+  #request: RequestExchange | undefined;
+  /** The request cannot be told apart from what it leaves behind. */
+  #leavesTraces = false;
+  /** The request may leave a transaction open, so a reset behind it would run in that. */
+  #mayStayOpen = false;
+  #resetting = false;
+  /** A cancel is on its way to the compute, or has been. */
+  #cancelling: Promise<void> | undefined;
+  #corked = false;
+  #onClosed: (() => void) | undefined;
+
+  constructor(parts: QueryConnectionParts) {
+    const { connection, generation, settings } = parts;
+    this.#parts = parts;
+    this.generation = generation;
+    this.pid = connection.backendKey.pid;
+    this.#socket = connection.socket;
+    this.#scanner = new MessageScanner({ maxBodyBytes: settings.maxMessageBytes });
+    const socket = this.#socket;
+    socket.on('data', this.#onData);
+    socket.on('error', (error) => this.#lose(lost(error.message)));
+    socket.on('end', () => this.#lose(lost('the compute closed the connection')));
+    socket.on('close', () => this.#lose(lost('the connection closed')));
+    // It may have failed between the dial and now; its events are over then.
+    if (socket.destroyed || socket.readableEnded) this.#lose(lost('the compute closed the connection'));
+    if (connection.residue.length > 0) this.#onData(connection.residue);
+    if (!this.closed) socket.resume();
+  }
+
+  async run(request: QueryRequest, sink: ResultSink, signal: AbortSignal): Promise<QueryOutcome> {
+    if (this.#request !== undefined || this.#resetting)
+      throw new Error('one request at a time, and a reset before the next');
+    if (signal.aborted) return failed(abortError(signal));
+    if (this.closed) return failed(new GatewayError('COMPUTE_LOST'));
+    let bytes: Uint8Array;
+    try {
+      bytes = encodeRequest(request);
+    } catch (error) {
+      if (!isGatewayError(error)) throw error;
+      return failed(error);
+    }
+    const exchange = new RequestExchange(request, sink);
+    this.touched = true;
+    this.#request = exchange;
+    this.#leavesTraces = request.statements.some(({ text }) => mentionsTraces.test(text));
+    this.#mayStayOpen =
+      request.transaction !== undefined || request.statements.some(({ text }) => opensBlock.test(text));
+    this.#send(bytes, exchange);
+    const onAbort = () => this.#cancel(exchange);
+    signal.addEventListener('abort', onAbort, { once: true });
+    await exchange.ended;
+    signal.removeEventListener('abort', onAbort);
+    if (signal.aborted) {
+      await this.#cancelling;
+      return failed(abortError(signal));
+    }
+    return exchange.failure === undefined ? { kind: 'done' } : { kind: 'failed', ...exchange.failure };
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  async reset(): Promise<boolean> {
+    if (!this.touched || this.closed) return !this.closed;
+    if (this.#resetting) throw new Error('a reset is under way');
+    this.#resetting = true;
+    const clean = await this.#tryReset();
+    this.#resetting = false;
+    if (!clean || this.closed) return false;
+    this.touched = false;
+    this.#request = undefined;
+    this.#cancelling = undefined;
+    return true;
+  }
+
+  async check(): Promise<boolean> {
+    if (this.closed || this.#exchanges.length > 0) return false;
+    return (await this.#command(encodeCheck())).succeeded;
+  }
+
+  close(): void {
+    if (this.closed) return;
+    const idle = this.#exchanges.length === 0;
+    // A farewell, otherwise the compute's log says that a client broke off. One at work would not read it.
+    if (idle && this.#socket.writable) this.#socket.write(encodeTerminate());
+    this.#lose(lost('the gateway ended the connection'), idle ? 'afterWrites' : 'now');
+  }
+
+  onClosed(listener: () => void): void {
+    if (this.closed) listener();
+    else this.#onClosed = listener;
+  }
+
+  async #tryReset(): Promise<boolean> {
+    const request = this.#request;
+    if (!this.#leavesTraces && !this.#mayStayOpen) {
+      const behind = await this.#command(encodeReset(this.#parts.user, { rollBack: false }));
+      // A cancel may have been meant for the request and have hit the reset, or be about to hit what comes next.
+      const certain = this.#cancelling === undefined && behind.statusAtFirst === 'idle';
+      if (certain || this.closed) return behind.succeeded && request?.loadedLibrary !== true;
+    }
+    await request?.ended;
+    await this.#cancelling;
+    if (this.closed || this.#leavesTraces || request?.loadedLibrary === true) return false;
+    return (await this.#command(encodeReset(this.#parts.user, { rollBack: request?.status !== 'idle' }))).succeeded;
+  }
+
+  async #command({ bytes, commands }: CommandBatch): Promise<CommandExchange> {
+    const exchange = new CommandExchange(commands);
+    this.#send(bytes, exchange);
+    await exchange.ended;
+    return exchange;
+  }
+
+  #send(bytes: Uint8Array, exchange: Exchange): void {
+    this.#exchanges.push(exchange);
+    // What is sent in one turn, a request and the reset behind it, goes out in one system call.
+    if (!this.#corked) {
+      this.#corked = true;
+      this.#socket.cork();
+      process.nextTick(this.#uncork);
+    }
+    this.#socket.write(bytes);
+  }
+
+  readonly #uncork = (): void => {
+    this.#corked = false;
+    this.#socket.uncork();
+  };
+
+  #cancel(exchange: RequestExchange): void {
+    if (exchange.status !== undefined || this.closed) return;
+    exchange.discard();
+    this.#socket.resume();
+    this.#cancelling = this.#requestCancel(exchange);
+  }
+
+  /** Resolves when the cancel has been delivered and the request is over, or the connection is closed. */
+  async #requestCancel(exchange: RequestExchange): Promise<void> {
+    const { connection, network, settings } = this.#parts;
+    const { address, backendKey } = connection;
+    const limit = setTimeout(() => this.#lose(lost('a cancelled request did not end')), settings.cancelLimitMs);
+    try {
+      await sendCancel({ address, backendKey, signal: AbortSignal.timeout(settings.cancelLimitMs) }, network);
+      await exchange.ended;
+    } catch (error) {
+      // It may arrive yet, in somebody else's query.
+      this.#lose(lost(error instanceof Error ? error.message : String(error)));
+    } finally {
+      clearTimeout(limit);
+    }
+  }
+
+  readonly #onData = (chunk: Uint8Array): void => {
+    this.#scanner.push(chunk);
+    let pause = false;
+    try {
+      while (!this.closed) {
+        const scan = this.#scanner.next();
+        if (scan === 'incomplete') break;
+        if (scan !== 'message') return this.#lose(scan === 'tooLong' ? tooLong() : protocolError('message length'));
+        const { tag, body } = this.#scanner;
+        const exchange = this.#exchanges[0];
+        const step = this.#isOutOfBand(tag, body) ? 'more' : (exchange?.take(tag, body) ?? 'outOfTurn');
+        if (step === 'pause') pause = true;
+        else if (step === 'over') {
+          this.#exchanges.shift();
+          pause = false;
+        } else if (step === 'outOfTurn') this.#lose(outOfTurn(tag));
+        else if (step === 'close') this.#lose(lost('the compute ended the session'));
+        else if (step === 'refuseCopy') this.#refuseCopy();
+      }
+    } catch (error) {
+      // A sink that throws must not end the process.
+      this.#lose(new GatewayError('INTERNAL', { detail: 'a result could not be taken', cause: error }));
+    }
+    if (pause && !this.closed) this.#socket.pause();
+  };
+
+  /** What a compute may say at any time. It is nobody's answer. */
+  #isOutOfBand(tag: number, body: Uint8Array): boolean {
+    switch (tag) {
+      case backendTag.noticeResponse:
+      case backendTag.notificationResponse:
+        return true;
+      case backendTag.parameterStatus: {
+        const status = parseParameterStatus(body);
+        if (status.kind === 'violation') return false;
+        const { name, value } = status.value;
+        // The rows behind it would be taken for UTF-8.
+        if (name === 'client_encoding' && value !== 'UTF8') this.#lose(notSupported('client_encoding must stay UTF8'));
+        return true;
+      }
+      default:
+        return false;
+    }
+  }
+
+  #refuseCopy(): void {
+    // Otherwise the compute's log says that a client broke off in a COPY.
+    this.#socket.write(new FrontendWriter().copyFail('COPY is not possible here').bytes());
+    this.#socket.write(encodeTerminate());
+    this.#lose(lost('ended in a COPY'), 'afterWrites');
+  }
+
+  #lose(error: GatewayError, when: 'now' | 'afterWrites' = 'now'): void {
+    if (this.closed) return;
+    this.closed = true;
+    if (when === 'afterWrites') this.#socket.destroySoon();
+    else this.#socket.destroy();
+    for (const exchange of this.#exchanges.splice(0)) exchange.lose(error);
+    this.#onClosed?.();
+  }
+}
+
+/** What DISCARD ALL does not take back and nobody can see from outside: connections that dblink keeps by name. */
+const mentionsTraces = /dblink/i;
+const opensBlock = /^\s*(begin|start)\b/i;
+
+function failed(error: GatewayError): QueryOutcome {
+  return { kind: 'failed', error, statement: undefined };
+}
+
+function abortError({ reason }: AbortSignal): GatewayError {
+  return isGatewayError(reason) ? reason : new GatewayError('CLIENT_GONE', { cause: reason });
+}
+
+function lost(detail: string): GatewayError {
+  return new GatewayError('COMPUTE_LOST_IN_QUERY', { detail });
+}
+
+function protocolError(what: string): GatewayError {
+  return lost(`the compute broke the protocol: ${what}`);
+}
+
+function outOfTurn(tag: number): GatewayError {
+  return protocolError(`message ${JSON.stringify(String.fromCharCode(tag))} out of turn`);
+}
+
+function tooLong(): GatewayError {
+  return new GatewayError('RESULT_TOO_LARGE', { detail: 'one message of the compute' });
+}
