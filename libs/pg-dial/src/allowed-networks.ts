@@ -1,7 +1,7 @@
 // Which addresses may be dialled. A compute's address comes from outside (wake-service, DNS): without limits, whoever can
 // change a name there sends the gateway to the metadata service of the cloud, or to the machines next to it.
 
-import { BlockList, isIP } from 'node:net';
+import { type IpNetwork, isInNetwork, parseIpAddress, parseIpNetwork } from '@pgwake/ip-networks';
 
 /** What no compute has: link-local (cloud metadata), multicast, broadcast, "this host". */
 const neverComputes = [
@@ -14,7 +14,7 @@ const neverComputes = [
   '::/128',
 ];
 
-/** For an IP address, IPv4 inside IPv6 (`::ffff:a.b.c.d`) being IPv4. */
+/** For an IP address; IPv4 inside IPv6 (`::ffff:a.b.c.d`) is IPv4, and what is no address may not be dialled. */
 export type MayDial = (ip: string) => boolean;
 
 /**
@@ -22,33 +22,16 @@ export type MayDial = (ip: string) => boolean;
  * compute, loopback included. Throws RangeError for what is no network.
  */
 export function createMayDial(networks: readonly string[]): MayDial {
-  if (networks.length > 0) {
-    const allowed = toBlockList(networks);
-    return (ip) => contains(allowed, ip);
-  }
-  const forbidden = toBlockList(neverComputes);
-  return (ip) => !contains(forbidden, ip);
+  const listed = (networks.length > 0 ? networks : neverComputes).map(toNetwork);
+  return (ip) => {
+    const address = parseIpAddress(ip);
+    if (address === undefined) return false;
+    return listed.some((network) => isInNetwork(address, network)) === networks.length > 0;
+  };
 }
 
-function toBlockList(networks: readonly string[]): BlockList {
-  const list = new BlockList();
-  for (const network of networks) {
-    const [address = '', prefix, ...more] = network.split('/');
-    const version = isIP(address);
-    const bits = version === 4 ? 32 : 128;
-    const length = prefix === undefined ? bits : /^\d{1,3}$/.test(prefix) ? Number(prefix) : Number.NaN;
-    if (version === 0 || more.length > 0 || !(length <= bits)) {
-      throw new RangeError(`"${network}" is not a network such as 10.0.0.0/8`);
-    }
-    list.addSubnet(address, length, familyOf(address));
-  }
-  return list;
-}
-
-function contains(list: BlockList, ip: string): boolean {
-  return list.check(ip, familyOf(ip));
-}
-
-function familyOf(ip: string): 'ipv4' | 'ipv6' {
-  return isIP(ip) === 4 ? 'ipv4' : 'ipv6';
+function toNetwork(text: string): IpNetwork {
+  const network = parseIpNetwork(text);
+  if (network === undefined) throw new RangeError(`"${text}" is not a network such as 10.0.0.0/8`);
+  return network;
 }
