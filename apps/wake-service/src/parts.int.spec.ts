@@ -96,7 +96,7 @@ async function newEndpoint(): Promise<EndpointId> {
   made += 1;
   const id = `demo-${made}` as EndpointId;
   const role = { name: `role_${made}` as RoleName, verifier };
-  await catalog.create({ id, database: `db_${made}`, role, idleSuspendAfterMs: undefined });
+  await catalog.create({ id, database: `db_${made}`, role, idleSuspendAfterMs: undefined, allowedNetworks: [] });
   return id;
 }
 
@@ -200,14 +200,14 @@ describe('the access of a role', () => {
     const id = await newEndpoint();
     await wake(id);
     const role = `role_${made}` as RoleName;
-    expect(await parts.access.read(id, role)).toEqual({ verifier, disabled: false });
+    expect(await parts.access.read(id, role)).toEqual({ verifier, disabled: false, allowedNetworks: [] });
 
     await parts.links.close();
     const sockets = new Set<Socket>();
     const silent = createServer((socket) => sockets.add(socket)).listen(0, '127.0.0.1');
     await once(silent, 'listening');
     driver.access = { ...driver.access, port: (silent.address() as AddressInfo).port };
-    expect(await parts.access.read(id, role)).toEqual({ verifier, disabled: false });
+    expect(await parts.access.read(id, role)).toEqual({ verifier, disabled: false, allowedNetworks: [] });
     expect(sockets.size).toBe(1);
     for (const socket of sockets) socket.destroy();
     silent.close();

@@ -321,6 +321,7 @@ describe('the admin API', () => {
     ['a role of an unknown endpoint', 'PUT', '/endpoints/nowhere/roles/app', {}, 404],
     ['a reserved role', 'PUT', '/endpoints/nowhere/roles/pgwake', {}, 400],
     ['an unknown path', 'GET', '/nowhere', undefined, 404],
+    ['a network that is none', 'PATCH', '/endpoints/nowhere', { allowedNetworks: ['10.0.0.0/33'] }, 400],
     ['a change of nothing', 'PATCH', '/endpoints/nowhere', {}, 400],
   ])('refuses %s', async (_, method, path, body, status) => {
     const answer = await call(method, path, body);
@@ -346,12 +347,24 @@ describe('the admin API', () => {
       database: 'orders',
       owner: 'orders',
       idleSuspendAfterMs: 5_000,
+      allowedNetworks: [],
       createdAt: expect.any(String),
       roles: [{ name: 'orders', pending: true }],
     });
     const list = await call('GET', '/endpoints');
     expect(list.body.map((endpoint: { id: string }) => endpoint.id)).toContain(id);
     expect(JSON.stringify([body, list.body])).not.toContain('SCRAM');
+  });
+
+  it('keeps from where clients may connect, and tells the proxies', async () => {
+    const { id } = await newEndpoint({ allowedNetworks: ['10.0.0.0/8', '2001:db8::/32'] });
+    const ask = () => proxy.getEndpointAccess({ endpoint: id, role: 'app' as RoleName, sessionId }, never);
+    expect(await ask()).toMatchObject({ allowedNetworks: ['10.0.0.0/8', '2001:db8::/32'] });
+    const { body } = await call('PATCH', `/endpoints/${id}`, { allowedNetworks: ['192.0.2.7'] });
+    expect(body).toMatchObject({ allowedNetworks: ['192.0.2.7'] });
+    expect(await ask()).toMatchObject({ allowedNetworks: ['192.0.2.7'] });
+    await call('PATCH', `/endpoints/${id}`, { allowedNetworks: [] });
+    expect(await ask()).toMatchObject({ allowedNetworks: [] });
   });
 
   it('removes an endpoint with its data, and goes on counting should it come back', async () => {

@@ -41,6 +41,7 @@ function newEndpoint(): NewEndpoint {
     database: 'app',
     role: { name: app, verifier },
     idleSuspendAfterMs: undefined,
+    allowedNetworks: [],
   };
 }
 
@@ -226,6 +227,15 @@ describe('endpoints', () => {
       idleSuspendAfterMs: undefined,
     });
     expect((await catalog.list()).map((record) => record.id)).toContain(endpoint.id);
+  });
+
+  it('keep the networks that they allow until others are given', async () => {
+    const catalog = await connect();
+    const { id } = newEndpointIn(await catalog.create({ ...newEndpoint(), allowedNetworks: ['10.0.0.0/8'] }));
+    expect(await catalog.change(id, { availability: 'open' })).toMatchObject({ allowedNetworks: ['10.0.0.0/8'] });
+    await catalog.change(id, { allowedNetworks: ['192.0.2.1', 'fd00::/8'] });
+    expect((await catalog.findAccess(id, app))?.record.allowedNetworks).toEqual(['192.0.2.1', 'fd00::/8']);
+    expect(await catalog.change(id, { allowedNetworks: [] })).toMatchObject({ allowedNetworks: [] });
   });
 
   it('go on counting generations when one is deleted and made again', async () => {

@@ -17,6 +17,7 @@ export interface EndpointRow {
   readonly database: string;
   readonly database_owner: string;
   readonly idle_suspend_after_ms: string | null;
+  readonly allowed_networks: readonly string[];
   readonly roles_pending: boolean;
   readonly failed_starts: number;
   readonly last_failed_ago_ms: number | null;
@@ -27,7 +28,8 @@ export interface EndpointRow {
 export const endpointColumns = `
   e.id, e.state, e.generation, e.owner, pgwake.owner_lives(e.owner) as owner_lives, e.address, e.identity,
   greatest(0, extract(epoch from clock_timestamp() - e.state_since) * 1000)::float8 as state_age_ms,
-  e.availability, e.database, e.database_owner, e.idle_suspend_after_ms, e.roles_pending, e.failed_starts,
+  e.availability, e.database, e.database_owner, e.idle_suspend_after_ms, e.allowed_networks, e.roles_pending,
+  e.failed_starts,
   greatest(0, extract(epoch from clock_timestamp() - e.last_failed_at) * 1000)::float8 as last_failed_ago_ms,
   (extract(epoch from e.created_at) * 1000)::float8 as created_at_ms`;
 
@@ -40,6 +42,7 @@ export function toRecord(row: EndpointRow): EndpointRecord {
     database: row.database,
     databaseOwner: row.database_owner as RoleName,
     idleSuspendAfterMs: row.idle_suspend_after_ms === null ? undefined : millis(Number(row.idle_suspend_after_ms)),
+    allowedNetworks: row.allowed_networks,
     rolesPending: row.roles_pending,
     failedStarts: toFailedStarts(row),
     createdAtMs: row.created_at_ms,

@@ -28,8 +28,9 @@ export function createEndpoints(pool: Pool): Endpoints {
     async create(endpoint) {
       const { rowCount } = await pool.query(
         `with made as (
-           insert into pgwake.endpoints (id, generation, database, database_owner, idle_suspend_after_ms, roles_pending)
-           values ($1, coalesce((select generation from pgwake.retired_endpoints where id = $1), 0), $2, $3, $4, true)
+           insert into pgwake.endpoints
+             (id, generation, database, database_owner, idle_suspend_after_ms, allowed_networks, roles_pending)
+           values ($1, coalesce((select generation from pgwake.retired_endpoints where id = $1), 0), $2, $3, $4, $6, true)
            on conflict (id) do nothing
            returning id)
          insert into pgwake.roles (endpoint, name, verifier, pending) select id, $3, $5, true from made`,
@@ -39,6 +40,7 @@ export function createEndpoints(pool: Pool): Endpoints {
           endpoint.role.name,
           endpoint.idleSuspendAfterMs ?? null,
           endpoint.role.verifier,
+          endpoint.allowedNetworks,
         ],
       );
       return rowCount === 1 ? find(endpoint.id) : undefined;
@@ -48,10 +50,17 @@ export function createEndpoints(pool: Pool): Endpoints {
       const { rows } = await pool.query<EndpointRow>(
         `update pgwake.endpoints e
          set availability = coalesce($2, availability),
-             idle_suspend_after_ms = case when $3 then $4 else idle_suspend_after_ms end
+             idle_suspend_after_ms = case when $3 then $4 else idle_suspend_after_ms end,
+             allowed_networks = coalesce($5, allowed_networks)
          where id = $1 and availability <> 'deleting'
          returning ${endpointColumns}`,
-        [id, change.availability ?? null, change.idleSuspendAfterMs !== undefined, change.idleSuspendAfterMs ?? null],
+        [
+          id,
+          change.availability ?? null,
+          change.idleSuspendAfterMs !== undefined,
+          change.idleSuspendAfterMs ?? null,
+          change.allowedNetworks ?? null,
+        ],
       );
       return rows[0] && toRecord(rows[0]);
     },

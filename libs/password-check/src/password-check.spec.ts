@@ -18,6 +18,7 @@ const login = (password: string, endpoint = 'demo', role = 'app') => ({
   role: parseRoleName(role) as RoleName,
   password,
   sessionId,
+  address: '192.0.2.1',
 });
 const never = new AbortController().signal;
 const quick = { iterations: 1 };
@@ -27,6 +28,7 @@ class Access {
   questions = 0;
   verifier = '';
   disabled = false;
+  allowedNetworks: readonly string[] = [];
   failure: Error | undefined;
   gate: Promise<void> = Promise.resolve();
 
@@ -35,7 +37,7 @@ class Access {
     const { verifier, disabled, failure } = this;
     await this.gate;
     if (failure !== undefined) throw failure;
-    return { verifier, disabled };
+    return { verifier, disabled, allowedNetworks: this.allowedNetworks };
   }
 }
 
@@ -47,6 +49,17 @@ beforeEach(async () => {
   access.verifier = await deriveVerifier('right', quick);
   nowMs = 1_000_000;
   check = createPasswordCheck({ access, now: () => nowMs });
+});
+
+describe('a client', () => {
+  it('outside the allowed networks is refused before its password is looked at', async () => {
+    access.allowedNetworks = ['198.51.100.0/24'];
+    for (const each of [login('right'), login('wrong')]) {
+      await expect(check.prove(each, never)).rejects.toMatchObject({ code: 'IP_NOT_ALLOWED' });
+    }
+    await expect(check.prove({ ...login('right'), address: '198.51.100.9' }, never)).resolves.toBeDefined();
+    await expect(check.prove(login('right'), never)).rejects.toMatchObject({ code: 'IP_NOT_ALLOWED' });
+  });
 });
 
 describe('a password', () => {

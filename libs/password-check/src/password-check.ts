@@ -8,6 +8,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { type ScramKeys, checkPassword } from '@pgwake/client-auth';
 import { GatewayError } from '@pgwake/gateway-errors';
 import type { EndpointId, RoleName, SessionId } from '@pgwake/ids';
+import { isAllowedBy } from '@pgwake/ip-networks';
 import { LRUCache } from 'lru-cache';
 import { FairQueue } from './fair-queue.js';
 import { type AccessPort, type KnownVerifier, VerifierCache } from './verifier-cache.js';
@@ -18,12 +19,15 @@ export interface PasswordLogin {
   readonly role: RoleName;
   readonly password: string;
   readonly sessionId: SessionId;
+  /** The IP address of the client. */
+  readonly address: string;
 }
 
 export interface PasswordCheck {
   /**
-   * Resolves with what a login at the compute needs. Rejects with PASSWORD_FAILED, ENDPOINT_DISABLED, RATE_LIMITED (too
-   * many passwords of this endpoint wait to be checked), WAKE_SERVICE_UNAVAILABLE, or with the reason of `signal`.
+   * Resolves with what a login at the compute needs. Rejects with IP_NOT_ALLOWED, PASSWORD_FAILED, ENDPOINT_DISABLED,
+   * RATE_LIMITED (too many passwords of this endpoint wait to be checked), WAKE_SERVICE_UNAVAILABLE, or with the reason of
+   * `signal`.
    */
   prove(login: PasswordLogin, signal: AbortSignal): Promise<ScramKeys>;
 }
@@ -53,6 +57,8 @@ export function createPasswordCheck({ access, now }: PasswordCheckDeps): Passwor
     known: KnownVerifier,
     signal: AbortSignal,
   ): Promise<ScramKeys | undefined> {
+    // Before anything that costs: no password is looked at.
+    if (!isAllowedBy(known.allowedNetworks, login.address)) throw new GatewayError('IP_NOT_ALLOWED');
     const key = fingerprint(hashKey, login, known);
     const keys = proved.get(key);
     if (keys !== undefined) return keys;

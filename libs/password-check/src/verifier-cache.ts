@@ -17,6 +17,7 @@ export interface KnownVerifier {
   /** As it was told. */
   readonly text: string;
   readonly disabled: boolean;
+  readonly allowedNetworks: readonly string[];
   /** When wake-service was asked; what it answered is not older. */
   readonly askedAtMs: number;
 }
@@ -72,12 +73,12 @@ export class VerifierCache {
     // Others wait for the answer too, so nobody's leaving ends the question.
     const answer = this.#access
       .getEndpointAccess(request, new AbortController().signal)
-      .then(({ verifier: text, disabled }) => {
+      .then(({ verifier: text, disabled, allowedNetworks }) => {
         const verifier = parseVerifier(text);
         if (verifier === undefined) {
           throw new GatewayError('INTERNAL', { detail: 'wake-service gave a malformed verifier' });
         }
-        const known = { verifier, text, disabled, askedAtMs };
+        const known = { verifier, text, disabled, allowedNetworks, askedAtMs };
         this.#known.set(key, known);
         return known;
       })

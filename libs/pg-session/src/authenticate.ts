@@ -1,6 +1,7 @@
 // Proves that the client knows the password of the role it names, while the compute may sleep. It never learns the
 // password, except where the client cannot name its endpoint in another way: then it is used for the keys and forgotten.
-// An unknown endpoint, an unknown role and a wrong password give the same bytes.
+// An unknown endpoint, an unknown role and a wrong password give the same bytes; only from outside the networks that an
+// endpoint allows can it be told that it has such a list.
 
 import {
   type EndpointClaim,
@@ -13,6 +14,7 @@ import {
 } from '@pgwake/client-auth';
 import { GatewayError, isGatewayError } from '@pgwake/gateway-errors';
 import { type EndpointId, type RoleName, type SessionId, parseRoleName } from '@pgwake/ids';
+import { isAllowedBy } from '@pgwake/ip-networks';
 import {
   type StartupParameters,
   encodeAuthenticationCleartextPassword,
@@ -46,6 +48,8 @@ export interface Admitted {
   readonly role: RoleName;
   readonly database: string;
   readonly keys: ScramKeys;
+  /** From where its client may cancel; see EndpointAccess. */
+  readonly allowedNetworks: readonly string[];
   /** Further startup parameters for the compute, as the client sent them. */
   readonly parameters: StartupParameters;
 }
@@ -74,26 +78,29 @@ export async function authenticate(
       .catch((error: unknown) => {
         throw isGatewayError(error) && error.code === 'CLIENT_TOO_SLOW' ? noVerifierInTime() : error;
       });
+    // Before anything that costs: neither a proof nor a guess is looked at.
+    if (!isAllowedBy(found.allowedNetworks, client.transport.peer.address)) throw new GatewayError('IP_NOT_ALLOWED');
     const verifier = parseVerifier(found.verifier);
     if (verifier === undefined)
       throw new GatewayError('INTERNAL', { detail: 'wake-service gave a malformed verifier' });
-    return { verifier, disabled: found.disabled };
+    return { verifier, access: found };
   };
 
-  const { endpoint, keys, disabled } = await prove(client, claim, role, policy, lookUp, limit);
-  if (disabled) throw new GatewayError('ENDPOINT_DISABLED');
-  return { endpoint, role, database, keys, parameters: claim.kind === 'refused' ? others : claim.parameters };
+  const { endpoint, keys, access: found } = await prove(client, claim, role, policy, lookUp, limit);
+  if (found.disabled) throw new GatewayError('ENDPOINT_DISABLED');
+  const parameters = claim.kind === 'refused' ? others : claim.parameters;
+  return { endpoint, role, database, keys, allowedNetworks: found.allowedNetworks, parameters };
 }
 
 interface Proof {
   readonly endpoint: EndpointId;
   readonly keys: ScramKeys;
-  readonly disabled: boolean;
+  readonly access: EndpointAccess;
 }
 
 type LookUp = (
   endpoint: EndpointId,
-) => Promise<{ verifier: NonNullable<ReturnType<typeof parseVerifier>>; disabled: boolean }>;
+) => Promise<{ verifier: NonNullable<ReturnType<typeof parseVerifier>>; access: EndpointAccess }>;
 
 async function prove(
   client: Client,
@@ -123,7 +130,7 @@ async function proveByScram(
   limit: AbortSignal,
 ): Promise<Proof> {
   const { duplex } = client.transport;
-  const { verifier, disabled } = await lookUp(endpoint);
+  const { verifier, access } = await lookUp(endpoint);
   duplex.write(encodeAuthenticationSasl(['SCRAM-SHA-256']));
 
   const initial = unwrap(parseSaslInitialResponse((await client.reader.read(parseLoginMessage, limit)).body));
@@ -143,7 +150,7 @@ async function proveByScram(
       throw passwordFailed(role);
     case 'admitted':
       duplex.write(Buffer.concat([encodeAuthenticationSaslFinal(final.bytes), encodeAuthenticationOk()]));
-      return { endpoint, keys: final.keys, disabled };
+      return { endpoint, keys: final.keys, access };
   }
 }
 
@@ -152,11 +159,11 @@ async function proveByPasswordForm(client: Client, role: RoleName, lookUp: LookU
   const text = unwrap(parsePasswordMessage((await client.reader.read(parseLoginMessage, limit)).body));
   const form = parseEndpointPassword(text);
   if (form === undefined) throw new GatewayError('ENDPOINT_NOT_NAMED');
-  const { verifier, disabled } = await lookUp(form.endpoint);
+  const { verifier, access } = await lookUp(form.endpoint);
   const keys = await checkPassword(form.password, verifier);
   if (keys === undefined) throw passwordFailed(role);
   client.transport.duplex.write(encodeAuthenticationOk());
-  return { endpoint: form.endpoint, keys, disabled };
+  return { endpoint: form.endpoint, keys, access };
 }
 
 function requireTls(client: Client, { requireTls }: AuthenticationPolicy): void {

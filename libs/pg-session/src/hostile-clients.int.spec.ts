@@ -71,7 +71,7 @@ interface Gateway {
 async function startGateway(): Promise<Gateway> {
   const open = new Set<Session>();
   const deps: SessionDeps = {
-    access: { getEndpointAccess: () => Promise.resolve({ verifier, disabled: false }) },
+    access: { getEndpointAccess: () => Promise.resolve({ verifier, disabled: false, allowedNetworks: [] }) },
     connector: {
       connectToCompute() {
         started.admitted += 1;

@@ -28,7 +28,7 @@ const verifier = await deriveVerifier('secret', { iterations: 1 });
 let reachedCompute = 0;
 
 const deps: SessionDeps = {
-  access: { getEndpointAccess: () => Promise.resolve({ verifier, disabled: false }) },
+  access: { getEndpointAccess: () => Promise.resolve({ verifier, disabled: false, allowedNetworks: [] }) },
   connector: {
     connectToCompute() {
       reachedCompute += 1;

@@ -83,8 +83,10 @@ const clock: Clock = {
   },
 };
 
-async function startGateway(options: { asleep?: boolean } & Partial<SessionDeps> = {}): Promise<Gateway> {
-  const { asleep = false, ...overrides } = options;
+async function startGateway(
+  options: { asleep?: boolean; allowedNetworks?: string[] } & Partial<SessionDeps> = {},
+): Promise<Gateway> {
+  const { asleep = false, allowedNetworks = [], ...overrides } = options;
   let wakeUp = () => {};
   const awake = asleep ? new Promise<void>((resolve) => (wakeUp = resolve)) : Promise.resolve();
   const wakes: Gateway['wakes'] = [];
@@ -96,6 +98,7 @@ async function startGateway(options: { asleep?: boolean } & Partial<SessionDeps>
       getEndpointAccess: async ({ endpoint, role }) => ({
         verifier: endpoint === 'demo' && role === 'app' ? verifier : mock,
         disabled: false,
+        allowedNetworks: endpoint === 'demo' ? allowedNetworks : [],
       }),
     },
     connector: createConnector({
@@ -297,6 +300,27 @@ describe('a login', () => {
       message: `password authentication failed for user "${user}"`,
     });
     expect(gateway.wakes).toHaveLength(0);
+  });
+
+  it('from outside the allowed networks is refused before any proof is asked for', async () => {
+    const gateway = await startGateway({ allowedNetworks: ['192.0.2.0/24', '2001:db8::/32'] });
+    const heard = await new RawClient(gateway).say(startup()).untilEnd();
+    expect(String.fromCharCode(heard[0] ?? 0)).toBe('E');
+    expect(errorIn(heard)).toEqual({
+      code: '28000',
+      message: 'this network address is not allowed to connect to this endpoint',
+    });
+    const inPassword = clientOf(gateway, { options: '', password: `endpoint=demo;${password}` });
+    await expect(inPassword.connect()).rejects.toMatchObject({ code: '28000' });
+    expect(gateway.wakes).toHaveLength(0);
+  });
+
+  it('from inside the allowed networks goes on as any other', async () => {
+    const gateway = await startGateway({ allowedNetworks: ['192.0.2.0/24', '127.0.0.0/8'] });
+    await expect(clientOf(gateway, { password: 'wrong' }).connect()).rejects.toMatchObject({ code: '28P01' });
+    const client = clientOf(gateway);
+    await client.connect();
+    await client.end();
   });
 
   it('gives the startup parameters to the compute', async () => {

@@ -68,4 +68,6 @@ export interface EndpointAccess {
   /** `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`; made up for an unknown endpoint or role. */
   readonly verifier: string;
   readonly disabled: boolean;
+  /** From where clients may connect, in CIDR notation; none: from everywhere. */
+  readonly allowedNetworks: readonly string[];
 }

@@ -107,7 +107,14 @@ it.each([[undefined], [null], ['text'], [{}], [[]]])('%j is no answer to a wake'
 });
 
 it('an answer about access needs a verifier', () => {
-  expect(parseAccessResponse({ verifier: 'v' })).toEqual({ ok: true, value: { verifier: 'v', disabled: false } });
+  expect(parseAccessResponse({ verifier: 'v' })).toEqual({
+    ok: true,
+    value: { verifier: 'v', disabled: false, allowedNetworks: [] },
+  });
+  expect(parseAccessResponse({ verifier: 'v', allowedNetworks: ['10.0.0.0/8'] })).toMatchObject({
+    value: { allowedNetworks: ['10.0.0.0/8'] },
+  });
+  expect(parseAccessResponse({ verifier: 'v', allowedNetworks: [1] })).toMatchObject({ ok: false });
   expect(parseAccessResponse({ verifier: 'v', endpointDisabled: true })).toMatchObject({ value: { disabled: true } });
   expect(parseAccessResponse({})).toMatchObject({ ok: false });
 });

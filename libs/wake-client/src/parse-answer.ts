@@ -34,9 +34,11 @@ export function parseWakeResponse(message: unknown, asked: EndpointId): ParsedAn
 /** GetEndpointAccessResponse. The verifier itself is read by whoever checks a login against it. */
 export function parseAccessResponse(message: unknown): ParsedAnswer<EndpointAccess> {
   return attempt(() => {
-    const { verifier, endpointDisabled } = toRecord(message, 'response');
+    const { verifier, endpointDisabled, allowedNetworks = [] } = toRecord(message, 'response');
     if (typeof verifier !== 'string' || verifier === '') throw new Malformed('no verifier');
-    return { verifier, disabled: endpointDisabled === true };
+    // Never read as "everybody": that is what an empty list means.
+    if (!isTexts(allowedNetworks)) throw new Malformed('allowed networks that are no list of texts');
+    return { verifier, disabled: endpointDisabled === true, allowedNetworks };
   });
 }
 
@@ -106,6 +108,10 @@ function parseFailure(message: unknown): WakeFailure {
     retryAfterMs: typeof retryAfterMs === 'number' ? retryAfterMs : undefined,
     detail: typeof detail === 'string' ? detail.slice(0, 1_000) : '',
   };
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string');
 }
 
 function refuse(what: string): never {

@@ -253,7 +253,7 @@ describe('an outage of wake-service', () => {
     const access = client.getEndpointAccess({ endpoint, role, sessionId }, never);
     expect(await codeOf(client.wake(request, never))).toBe('WAKE_SERVICE_UNAVAILABLE');
     await serve((_, answer) => answer(null, { verifier: 'v' }), first.port);
-    expect(await access).toEqual({ verifier: 'v', disabled: false });
+    expect(await access).toEqual({ verifier: 'v', disabled: false, allowedNetworks: [] });
   });
 });
 
@@ -261,7 +261,7 @@ describe('getEndpointAccess', () => {
   it('asks for one role and gives its verifier', async () => {
     const server = await serve((_, answer) => answer(null, { verifier: 'SCRAM-SHA-256$...', endpointDisabled: true }));
     const access = await connect(server.port).getEndpointAccess({ endpoint, role, sessionId }, never);
-    expect(access).toEqual({ verifier: 'SCRAM-SHA-256$...', disabled: true });
+    expect(access).toEqual({ verifier: 'SCRAM-SHA-256$...', disabled: true, allowedNetworks: [] });
     expect(server.requests).toEqual([{ endpoint: 'demo', role: 'app', sessionId: 'session-0001' }]);
   });
 

@@ -12,12 +12,15 @@ export interface NewEndpoint {
   /** Owner of the database. */
   readonly role: RoleVerifier;
   readonly idleSuspendAfterMs: Millis | undefined;
+  /** In CIDR notation; none: clients may connect from everywhere. */
+  readonly allowedNetworks: readonly string[];
 }
 
 export interface EndpointChange {
   readonly availability?: 'open' | 'disabled';
   /** `null`: back to the default of the service. */
   readonly idleSuspendAfterMs?: Millis | null;
+  readonly allowedNetworks?: readonly string[];
 }
 
 export type WakeReason = 'connection' | 'admin';

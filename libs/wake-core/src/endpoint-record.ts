@@ -45,6 +45,8 @@ export interface EndpointRecord {
   readonly databaseOwner: RoleName;
   /** `undefined`: the default of the service. */
   readonly idleSuspendAfterMs: Millis | undefined;
+  /** In CIDR notation; none: clients may connect from everywhere. */
+  readonly allowedNetworks: readonly string[];
   /** Role changes wait to be applied to the compute before the next wake is announced. */
   readonly rolesPending: boolean;
   readonly failedStarts: FailedStarts | undefined;

@@ -34,6 +34,7 @@ function record(compute: ComputeState, rest: Partial<EndpointRecord> = {}): Endp
     database: 'app',
     databaseOwner: 'app' as RoleName,
     idleSuspendAfterMs: undefined,
+    allowedNetworks: [],
     rolesPending: false,
     failedStarts: undefined,
     createdAtMs: 0,

@@ -12,6 +12,7 @@ export function viewEndpoint({ compute, ...record }: EndpointRecord): z.output<t
     database: record.database,
     owner: record.databaseOwner,
     idleSuspendAfterMs: record.idleSuspendAfterMs ?? null,
+    allowedNetworks: [...record.allowedNetworks],
     createdAt: new Date(record.createdAtMs).toISOString(),
   };
 }

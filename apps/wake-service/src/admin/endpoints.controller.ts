@@ -47,6 +47,7 @@ export class EndpointsController {
         database: body.database,
         role: { name: body.role, verifier: await deriveVerifier(secret.password) },
         idleSuspendAfterMs: body.idleSuspendAfterMs,
+        allowedNetworks: body.allowedNetworks,
       },
       AbortSignal.timeout(prepareLimitMs),
     );
@@ -79,10 +80,11 @@ export class EndpointsController {
     @Param('id', id) endpoint: EndpointId,
     @Body(validate(schemas.changeEndpointBody)) body: z.output<typeof schemas.changeEndpointBody>,
   ) {
-    const { disabled, idleSuspendAfterMs } = body;
+    const { disabled, idleSuspendAfterMs, allowedNetworks } = body;
     const record = await this.catalog.change(endpoint, {
       ...(disabled === undefined ? {} : { availability: disabled ? 'disabled' : 'open' }),
       ...(idleSuspendAfterMs === undefined ? {} : { idleSuspendAfterMs }),
+      ...(allowedNetworks === undefined ? {} : { allowedNetworks }),
     });
     if (!record) throw endpointNotFound(endpoint);
     return viewEndpoint(record);

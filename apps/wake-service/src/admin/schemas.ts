@@ -1,11 +1,13 @@
 // The bodies and parameters of the admin API. What is not listed is refused, so a misspelt field is no silent default.
 
 import { type EndpointId, type Millis, type RoleName, parseEndpointId, parseRoleName } from '@pgwake/ids';
+import { parseIpNetwork } from '@pgwake/ip-networks';
 import { isReservedDatabase, isReservedRole } from '@pgwake/wake-core';
 import { z } from 'zod';
 
 const endpointPattern = '^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$';
 const longestIdleMs = 604_800_000;
+const mostAllowedNetworks = 64;
 
 export const endpointId = z
   .string()
@@ -37,18 +39,29 @@ const idleSuspendAfterMs = z
   .max(longestIdleMs)
   .transform((value) => value as Millis);
 
+const allowedNetworks = z
+  .array(
+    z
+      .string()
+      .refine((text) => parseIpNetwork(text) !== undefined, 'must be a network such as 10.0.0.0/8, or an address'),
+  )
+  .max(mostAllowedNetworks)
+  .describe('From where clients may connect and cancel queries; none: from everywhere. Counts from the next login on.');
+
 export const createEndpointBody = z.strictObject({
   id: endpointId,
   database: databaseName.default('app').describe('The database made for the endpoint.'),
   role: roleName.default('app' as RoleName).describe('The owner of that database. No superuser.'),
   password: password.optional(),
   idleSuspendAfterMs: idleSuspendAfterMs.optional().describe('Left out: the default of the service.'),
+  allowedNetworks: allowedNetworks.default([]),
 });
 
 export const changeEndpointBody = z
   .strictObject({
     disabled: z.boolean().optional().describe('A disabled endpoint cannot be woken; what runs goes on running.'),
     idleSuspendAfterMs: idleSuspendAfterMs.nullable().optional().describe('null: the default of the service.'),
+    allowedNetworks: allowedNetworks.optional(),
   })
   .refine((body) => Object.keys(body).length > 0, 'must change something');
 
@@ -68,6 +81,7 @@ export const endpointView = z.object({
   database: z.string(),
   owner: z.string().describe('The role that owns the database.'),
   idleSuspendAfterMs: z.int().nullable().describe('null: the default of the service.'),
+  allowedNetworks: z.array(z.string()).describe('From where clients may connect; none: from everywhere.'),
   createdAt: time,
 });
 

@@ -20,6 +20,12 @@ interface GetEndpointAccessRequest {
   readonly role: string;
 }
 
+interface EndpointAccessResponse {
+  readonly verifier: string;
+  readonly endpointDisabled: boolean;
+  readonly allowedNetworks: readonly string[];
+}
+
 @Controller()
 @UseFilters(CallErrorFilter)
 export class WakeController {
@@ -40,11 +46,12 @@ export class WakeController {
   }
 
   @GrpcMethod(wakeServiceName, 'GetEndpointAccess')
-  async getEndpointAccess(
-    request: GetEndpointAccessRequest,
-  ): Promise<{ readonly verifier: string; readonly endpointDisabled: boolean }> {
-    const access = await this.access.read(requireEndpoint(request.endpoint), requireRole(request.role));
-    return { verifier: access.verifier, endpointDisabled: access.disabled };
+  async getEndpointAccess(request: GetEndpointAccessRequest): Promise<EndpointAccessResponse> {
+    const { verifier, disabled, allowedNetworks } = await this.access.read(
+      requireEndpoint(request.endpoint),
+      requireRole(request.role),
+    );
+    return { verifier, endpointDisabled: disabled, allowedNetworks };
   }
 }
 

@@ -31,7 +31,7 @@ export class EndpointAccessReader {
   async read(endpoint: EndpointId, role: RoleName): Promise<EndpointAccess> {
     const found = await this.#stored.ask(`${endpoint}/${role}`, () => this.catalog.findAccess(endpoint, role));
     if (!found || found.record.availability === 'deleting') {
-      return { verifier: this.#mock(endpoint, role), disabled: false };
+      return { verifier: this.#mock(endpoint, role), disabled: false, allowedNetworks: [] };
     }
     const { record } = found;
     const verifier =
@@ -42,6 +42,7 @@ export class EndpointAccessReader {
     return {
       verifier: usable ? verifier : this.#mock(endpoint, role),
       disabled: record.availability === 'disabled',
+      allowedNetworks: record.allowedNetworks,
     };
   }
 
