@@ -11,15 +11,9 @@ import { type DialOutcome, FreshNode } from '@pgwake/connect-core';
 import { type EndpointId, type Generation, parseEndpointId, parseGeneration } from '@pgwake/ids';
 import {
   concatBytes,
-  encodeAuthenticationCleartextPassword,
-  encodeAuthenticationOk,
   encodeAuthenticationSasl,
-  encodeAuthenticationSaslContinue,
-  encodeAuthenticationSaslFinal,
   encodeBackendKeyData,
-  encodeDataRow,
   encodeErrorResponse,
-  encodeMessage,
   encodeNoticeResponse,
   encodeParameterStatus,
   encodeReadyForQuery,
@@ -418,83 +412,8 @@ describe('an attempt that is called off', () => {
   });
 });
 
-describe('a hostile compute', () => {
-  const challenge = (text: string) => encodeAuthenticationSaslContinue(Buffer.from(text));
-  const sasl = encodeAuthenticationSasl(['SCRAM-SHA-256']);
-  const loggedIn = () => [steps.startup(), steps.authenticate(verifier)];
-  const greeted = () => [...loggedIn(), steps.greet()];
-  const ready = encodeReadyForQuery();
-  const keyData = encodeBackendKeyData(backendKey);
-  const status = encodeParameterStatus({ name: 'a', value: 'b' });
-
-  it.each<[string, () => readonly Step[]]>([
-    ['lets everybody in', () => [steps.startup(), steps.send(encodeAuthenticationOk())]],
-    ['asks for a password in clear', () => [steps.startup(), steps.send(encodeAuthenticationCleartextPassword())]],
-    ['asks for MD5', () => [steps.startup(), steps.send(encodeMessage(0x52, Buffer.of(0, 0, 0, 5, 1, 2, 3, 4)))]],
-    ['offers another mechanism', () => [steps.startup(), steps.send(encodeAuthenticationSasl(['SCRAM-SHA-1']))]],
-    ['speaks HTTP', () => [steps.startup(), steps.send(Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'))]],
-    ['announces a message of 2 GB', () => [steps.startup(), steps.send(Buffer.from('527fffffff', 'hex'))]],
-    ['announces a message of -1 bytes', () => [steps.startup(), steps.send(Buffer.from('52ffffffff', 'hex'))]],
-    ['sends an error of 1 MB', () => [steps.startup(), steps.fail('XX000', 'x'.repeat(1_000_000))]],
-    [
-      'sends an error without SQLSTATE',
-      () => [steps.startup(), steps.send(encodeMessage(0x45, Buffer.from('SFATAL\0Mx\0\0')))],
-    ],
-    ['skips the challenge', () => [steps.startup(), steps.send(concatBytes(sasl, encodeAuthenticationOk()))]],
-    [
-      'answers with its own nonce',
-      () => [steps.startup(), steps.send(concatBytes(sasl, challenge('r=mine,s=AAAA,i=1')))],
-    ],
-    [
-      'sends a nonce of 20 KB',
-      () => [steps.startup(), steps.send(concatBytes(sasl, challenge(`r=${'n'.repeat(20_000)},s=AAAA,i=1`)))],
-    ],
-    ['skips its own proof', () => [steps.startup(), steps.authenticateWith(encodeAuthenticationOk())]],
-    ['is ready before authentication', () => [steps.startup(), steps.send(ready)]],
-    ['is ready without a key', () => [...loggedIn(), steps.send(ready)]],
-    ['gives two keys', () => [...loggedIn(), steps.send(concatBytes(keyData, keyData))]],
-    ['gives a key of 300 bytes', () => [...loggedIn(), steps.greet({}, { pid: 1, secret: new Uint8Array(300) })]],
-    [
-      'is ready in a transaction',
-      () => [...loggedIn(), steps.send(concatBytes(keyData, encodeReadyForQuery('inTransaction')))],
-    ],
-    [
-      'is ready in no known way',
-      () => [...loggedIn(), steps.send(concatBytes(keyData, encodeMessage(0x5a, Buffer.from('X'))))],
-    ],
-    [
-      'reports a hundred thousand parameters',
-      () => [...loggedIn(), steps.send(Buffer.concat(Array(100_000).fill(status)))],
-    ],
-    ['sends notices for ever', () => [...loggedIn(), steps.sendForever(notice)]],
-    ['completes the proof for ever', () => [...greeted(), steps.sendForever(encodeMessage(0x43))]],
-    ['asks for COPY data', () => [...greeted(), steps.answerOnce(encodeMessage(0x47, Buffer.of(0, 0, 0)))]],
-    [
-      'answers the proof with two rows',
-      () => [...greeted(), steps.answerOnce(concatBytes(encodeDataRow([clusterName]), encodeDataRow([clusterName])))],
-    ],
-    ['answers the proof with NULL', () => [...greeted(), steps.answerOnce(encodeDataRow([null]))]],
-    ['answers the proof with nothing', () => [...greeted(), steps.answerOnce(ready)]],
-    ['announces 65,535 columns', () => [...greeted(), steps.answerOnce(encodeMessage(0x44, Buffer.of(0xff, 0xff)))]],
-  ])('that %s breaks the protocol', async (_, script) => {
-    expect(await codeOf(dial(await start(script())))).toBe('COMPUTE_PROTOCOL');
-    await waitFor(() => server.seen.open === 0, 1_000);
-  });
-
-  it('gets no word of the client’s by claiming its name after a forged proof', async () => {
-    const forged = concatBytes(
-      encodeAuthenticationSaslFinal(Buffer.from(`v=${Buffer.alloc(32).toString('base64')}`)),
-      encodeAuthenticationOk(),
-      keyData,
-      ready,
-      steps.encodeRow('cluster_name', clusterName),
-    );
-    expect(await codeOf(dial(await start([steps.startup(), steps.authenticateWith(forged)])))).toBe(
-      'COMPUTE_IDENTITY_MISMATCH',
-    );
-  });
-
-  it('may say why it closes even when it resets', async () => {
+describe('a compute that says why it closes', () => {
+  it('may be heard even when it resets', async () => {
     const error = encodeErrorResponse({ severity: 'FATAL', code: '57P03', message: 'starting' });
     const script = [steps.startup(), steps.send(error), steps.reset()];
     expect(['COMPUTE_STARTING', 'COMPUTE_RESET']).toContain(await codeOf(dial(await start(script))));

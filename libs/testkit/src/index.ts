@@ -1,6 +1,13 @@
 export { type ComputeDriverCase, computeDriverContract, type ComputeDriverLab } from './compute-driver-contract.js';
 export { type LeakCheck, startLeakCheck } from './leak-check.js';
-export { ClientLeft, type ScriptedConnection, type Step } from './scripted-connection.js';
+export {
+  ClientLeft,
+  type Counters,
+  type ScriptedConnection,
+  type Step,
+  createScriptedConnection,
+} from './scripted-connection.js';
+export { scriptHostileCompute } from './hostile-script.js';
 export {
   type ScriptedPostgres,
   type ScriptedPostgresOptions,
