@@ -2,18 +2,19 @@ import { describe, expect, it } from '@jest/globals';
 import { ceilingMs, jitteredMs, longestTotalMs, plannedDelayMs } from './backoff.js';
 import { completePolicy, defaultPolicy } from './policy.js';
 
-const { redial, wake } = defaultPolicy;
+const { redial, wake, outage } = defaultPolicy;
 const bounds = { minMs: 50, maxMs: 10_000 };
 
 describe('backoff', () => {
   it('comes to the sums that are written beside the constants', () => {
     expect(longestTotalMs(redial)).toBeCloseTo(59_154, 0);
     expect(longestTotalMs(wake)).toBeCloseTo(54_307, 0);
+    expect(longestTotalMs(outage)).toBeCloseTo(62_926, 0);
   });
   it.each([1, 2, 10, 32, 33, 64, 1_000, 1e6, 2 ** 31, Number.MAX_SAFE_INTEGER, Number.MAX_VALUE])(
     'neither overflows nor becomes NaN at retry %d',
     (n) => {
-      for (const backoff of [redial, wake, { ...redial, factor: 1 }, { ...redial, factor: 10 }]) {
+      for (const backoff of [redial, wake, outage, { ...redial, factor: 1 }, { ...redial, factor: 10 }]) {
         const ms = ceilingMs(backoff, n);
         expect(ms).toBeGreaterThanOrEqual(backoff.baseMs);
         expect(ms).toBeLessThanOrEqual(backoff.capMs);
@@ -62,6 +63,7 @@ describe('a policy', () => {
     { redial: { ...redial, capMs: 10 } },
     { wake: { ...wake, maxRetries: Infinity } },
     { wake: { ...wake, maxRetries: 1.5 } },
+    { outage: { ...outage, capMs: 50 } },
     { serverDelay: { minMs: 100, maxMs: 50 } },
     { askAgainAfterSuspectDials: 0 },
     { dialsInFlightPerEndpoint: 0 },

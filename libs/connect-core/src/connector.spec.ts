@@ -224,8 +224,16 @@ describe('a failed wake', () => {
 });
 
 describe('pauses', () => {
+  it('between calls to a wake-service that is not there grow to half a second only, and count by themselves', async () => {
+    const outage = Array<ScriptEvent>(40).fill({ wake: 'unreachable' });
+    const script: ScriptEvent[] = [...outage, { wake: 'START_FAILED_TRANSIENT' }, wakes(1), connects];
+    const story = scenario({ script, random: () => 0.999_999 });
+    expect((await story.finish()).ok).toBe(true);
+    expect(story.clock.sleeps.slice(0, 6).map(Math.round)).toEqual([100, 160, 256, 410, 500, 500]);
+    expect(story.clock.sleeps.slice(-2).map(Math.round)).toEqual([500, 100]);
+  });
   it('between wakes grow from 100 ms by 1.6 to 2 s, with full jitter', async () => {
-    const script = [...Array<ScriptEvent>(9).fill({ wake: 'unreachable' }), wakes(1), connects];
+    const script = [...Array<ScriptEvent>(9).fill({ wake: 'START_FAILED_TRANSIENT' }), wakes(1), connects];
     const story = scenario({ script, random: () => 0.999_999 });
     await story.finish();
     expect(story.clock.sleeps.map(Math.round)).toEqual([100, 160, 256, 410, 655, 1049, 1678, 2000, 2000]);

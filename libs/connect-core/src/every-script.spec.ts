@@ -16,6 +16,7 @@ const given = {
   askAgainAfterSuspectDials: 2,
   redial: { baseMs: 50, factor: 1.6, capMs: 1_000, maxRetries: 12 },
   wake: { baseMs: 100, factor: 1.6, capMs: 2_000, maxRetries: 8 },
+  outage: { baseMs: 100, factor: 1.6, capMs: 500, maxRetries: 8 },
 } satisfies Partial<ConnectPolicy>;
 const policy = completePolicy(given);
 

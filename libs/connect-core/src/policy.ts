@@ -12,6 +12,8 @@ export interface ConnectPolicy {
   readonly freshDialMs: number;
   readonly redial: Backoff;
   readonly wake: Backoff;
+  /** Between calls to a wake-service that is not there. Short: they cost nobody anything, and it may be back any moment. */
+  readonly outage: Backoff;
   /** Bounds for a delay that the other side asks for. */
   readonly serverDelay: DelayBounds;
   /** So many suspect dials of a fresh address, and wake-service is asked whether that compute still runs. */
@@ -38,6 +40,8 @@ export const defaultPolicy: ConnectPolicy = {
   redial: { baseMs: 50, factor: 1.6, capMs: 1_000, maxRetries: 64 },
   // 100, 160, 256, 410, 655, 1049, 1678, then 2000: at most 54.3 s of pauses, 27.2 s on average.
   wake: { baseMs: 100, factor: 1.6, capMs: 2_000, maxRetries: 32 },
+  // 100, 160, 256, 410, then 500: at most 62.9 s of pauses, 31.5 s on average. The deadline comes first.
+  outage: { baseMs: 100, factor: 1.6, capMs: 500, maxRetries: 128 },
   serverDelay: { minMs: 50, maxMs: 10_000 },
   askAgainAfterSuspectDials: 3,
   vouchedForMs: 5_000,
@@ -52,11 +56,11 @@ export function completePolicy(given: Partial<ConnectPolicy>): ConnectPolicy {
   const policy = { ...defaultPolicy, ...given };
   // 24 days: beyond that, timers overflow and fire at once.
   const longestMs = 2 ** 31 - 1;
-  const { redial, wake, serverDelay, retryBudget } = policy;
+  const { redial, wake, outage, serverDelay, retryBudget } = policy;
   within('deadlineMs', policy.deadlineMs, 1, longestMs);
   within('cachedDialMs', policy.cachedDialMs, 1, longestMs);
   within('freshDialMs', policy.freshDialMs, 1, longestMs);
-  for (const [name, backoff] of [['redial', redial] as const, ['wake', wake] as const]) {
+  for (const [name, backoff] of Object.entries({ redial, wake, outage })) {
     within(`${name}.baseMs`, backoff.baseMs, 1, longestMs);
     within(`${name}.factor`, backoff.factor, 1, 10);
     within(`${name}.capMs`, backoff.capMs, backoff.baseMs, longestMs);

@@ -98,10 +98,12 @@ export class WakeFlight {
   }
 
   async #askUntilAnswered(sessionId: SessionId): Promise<FlightEnd> {
-    for (let wakeAttempt = 1; ; wakeAttempt++) {
+    // Counted apart, otherwise a long outage would leave no retry for a start that fails right after it.
+    const retries = { wake: 0, outage: 0 };
+    for (;;) {
       const end = await this.#ask(sessionId);
       if (end.ok) return end;
-      const delayMs = this.#delayBeforeNext(end.problem, wakeAttempt);
+      const delayMs = this.#delayBeforeNext(end.problem, retries);
       for (const passenger of this.#passengers) passenger.onWakeFailed(end.problem, delayMs);
       if (delayMs === undefined) return end;
       await this.deps.clock.sleep(millis(delayMs), this.#abort.signal).catch(ignoreAbort);
@@ -109,16 +111,18 @@ export class WakeFlight {
     }
   }
 
-  #delayBeforeNext(problem: WakeProblem, wakeAttempt: number): number | undefined {
+  #delayBeforeNext(problem: WakeProblem, retries: { wake: number; outage: number }): number | undefined {
     const { policy, random } = this.deps;
     const error = explainProblem(problem, '');
     switch (judgeWake(error).kind) {
       case 'stop':
         return undefined;
       case 'wakeAgain': {
-        if (wakeAttempt > policy.wake.maxRetries) return undefined;
+        const kind = error.code === 'WAKE_SERVICE_UNAVAILABLE' ? 'outage' : 'wake';
+        retries[kind] += 1;
+        if (retries[kind] > policy[kind].maxRetries) return undefined;
         const asked = { retryAfterMs: error.retryAfterMs, bounds: policy.serverDelay };
-        return plannedDelayMs(policy.wake, wakeAttempt, asked, random);
+        return plannedDelayMs(policy[kind], retries[kind], asked, random);
       }
     }
   }
