@@ -21,18 +21,22 @@ const surelyHangsMs = 200;
 const maxFillers = 32;
 
 // The event loop of a Node process accepts whatever comes, so the listener lives in a thread that stops after listening.
-const listenerThread = `
+const listenerThread = (port: number) => `
   const { parentPort } = require('node:worker_threads');
   const server = require('node:net').createServer();
-  server.listen({ port: 0, host: '${host}', backlog: ${backlog} }, () => {
+  server.listen({ port: ${port}, host: '${host}', backlog: ${backlog} }, () => {
     parentPort.postMessage(server.address().port);
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
   });
 `;
 
-/** Resolves once a connection attempt was seen to hang. Throws where the kernel does not do that. */
-export async function startBlackHole(): Promise<BlackHole> {
-  const thread = new Worker(listenerThread, { eval: true });
+/**
+ * Resolves once a connection attempt was seen to hang. Throws where the kernel does not do that.
+ *
+ * @param wanted a port of 127.0.0.1 where somebody listened a moment ago; by default a free one
+ */
+export async function startBlackHole(wanted = 0): Promise<BlackHole> {
+  const thread = new Worker(listenerThread(wanted), { eval: true });
   const fillers: Socket[] = [];
   const stop = async () => {
     for (const filler of fillers) filler.destroy();

@@ -134,7 +134,7 @@ export async function startScriptedWake({ password }: ScriptedWakeOptions): Prom
 
   function cutConnectionOf(call: WakeUnaryCall): void {
     for (const socket of sockets) {
-      if (call.getPeer() === `${socket.remoteAddress}:${socket.remotePort}`) socket.resetAndDestroy();
+      if (call.getPeer() === `${socket.remoteAddress}:${socket.remotePort}`) socket.destroy();
     }
   }
 
@@ -152,7 +152,7 @@ export async function startScriptedWake({ password }: ScriptedWakeOptions): Prom
   async function goDown(): Promise<void> {
     const closed = once(listener, 'close');
     listener.close();
-    for (const socket of sockets) socket.resetAndDestroy();
+    for (const socket of sockets) socket.destroy();
     await closed;
   }
 
