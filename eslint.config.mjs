@@ -38,8 +38,8 @@ const pureLibraries = globSync('libs/*/package.json', { cwd: import.meta.dirname
   .map(dirname);
 
 const noDeepImports = {
-  regex: '^@pgwake/[^/]+/(?!settings$)',
-  message: 'A library is used through its index.ts; of an app, tools may read the settings.',
+  regex: '^@pgwake/(?!e2e/faults$)[^/]+/(?!settings$)',
+  message: 'A library is used through its index.ts; of an app, tools may read the settings, of the tests the faults.',
 };
 
 /** Nx looks at npm packages only, so builtins are banned here. */

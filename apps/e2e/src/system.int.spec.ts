@@ -2,6 +2,8 @@
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { execFile, spawnSync } from 'node:child_process';
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { System, waitFor } from '@pgwake/testkit';
 import postgres from 'postgres';
@@ -121,7 +123,7 @@ describe('kill -9', () => {
     await session.end();
   }, 60_000);
 
-  it('of wake-service in the middle of a wake ends with one compute, and the client is served', async () => {
+  it('of wake-service in the middle of a wake ends with one compute that was started once, and the client is served', async () => {
     const endpoint = await system.createEndpoint('interrupted');
     const waiting = query(system, endpoint, 'select 1 as one');
     await waitFor(async () => (await system.show('interrupted')).state !== 'suspended', 5_000);
@@ -129,6 +131,8 @@ describe('kill -9', () => {
     await system.startApp('wake-service');
     expect(await waiting).toEqual([{ one: 1 }]);
     expect(await query(system, endpoint, 'select 2 as two')).toEqual([{ two: 2 }]);
+    const [log] = globSync('**/interrupted/postgres.log', { cwd: system.dataDir });
+    expect(readFileSync(join(system.dataDir, log ?? ''), 'utf8').match(/starting PostgreSQL/g)).toHaveLength(1);
   }, 60_000);
 });
 
