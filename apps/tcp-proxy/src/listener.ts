@@ -2,7 +2,6 @@
 
 import { randomUUID } from 'node:crypto';
 import { type Server, type Socket, createServer } from 'node:net';
-import type { SecureContext } from 'node:tls';
 import type { SessionId } from '@pgwake/ids';
 import { listen } from '@pgwake/nest-kit';
 import {
@@ -13,8 +12,8 @@ import {
   SocketDuplex,
   startSession,
 } from '@pgwake/pg-session';
-import type { ClientDoor } from '@pgwake/proxy-kit';
-import { startTls } from './tls.js';
+import type { CertificateStore, ClientDoor } from '@pgwake/proxy-kit';
+import { encrypt } from './tls.js';
 
 /** Node's default of 511 overflows when thousands of clients come at once. */
 const acceptBacklog = 4096;
@@ -22,7 +21,8 @@ const acceptBacklog = 4096;
 export interface ListenerOptions {
   readonly host: string;
   readonly port: number;
-  readonly secureContext: SecureContext | undefined;
+  /** Without it no TLS is offered. */
+  readonly certificates: CertificateStore | undefined;
   readonly session: SessionDeps;
   readonly onOpenSessions: (count: number) => void;
 }
@@ -70,14 +70,14 @@ export class Listener implements ClientDoor {
   }
 
   #transport(socket: Socket): ClientTransport {
-    const { secureContext } = this.#options;
+    const { certificates } = this.#options;
     const peer = peerOf(socket);
     const duplex = new SocketDuplex(socket);
-    if (secureContext === undefined) return { duplex, peer, encryption: { kind: 'unavailable' } };
+    if (certificates === undefined) return { duplex, peer, encryption: { kind: 'unavailable' } };
     return {
       duplex,
       peer,
-      encryption: { kind: 'available', start: (limit) => startTls(duplex, secureContext, peer, limit) },
+      encryption: { kind: 'available', start: (limit) => encrypt(duplex, certificates.current, peer, limit) },
     };
   }
 }

@@ -5,12 +5,13 @@ import type { Connector } from '@pgwake/connect-core';
 import type { ComputeNetwork } from '@pgwake/pg-dial';
 import type { SessionObserver } from '@pgwake/pg-session';
 import {
+  type CertificateStore,
+  certificatesToken,
   clientDoorToken,
   computeNetworkToken,
   connectorToken,
   createProxyProviders,
   createSessionDeps,
-  loadSecureContext,
   metricsToken,
   sessionObserverToken,
   wakeClientToken,
@@ -37,15 +38,23 @@ export class TcpProxyModule {
             network: ComputeNetwork,
             observer: SessionObserver,
             metrics: ProxyMetrics,
+            certificates: CertificateStore | undefined,
           ) =>
             new Listener({
               host,
               port,
-              secureContext: loadSecureContext(settings),
+              certificates,
               session: createSessionDeps(settings, { access, connector, network, observer }),
               onOpenSessions: (count) => metrics.openSessions.set(count),
             }),
-          inject: [wakeClientToken, connectorToken, computeNetworkToken, sessionObserverToken, metricsToken],
+          inject: [
+            wakeClientToken,
+            connectorToken,
+            computeNetworkToken,
+            sessionObserverToken,
+            metricsToken,
+            certificatesToken,
+          ],
         },
       ],
     };

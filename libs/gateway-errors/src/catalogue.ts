@@ -55,6 +55,15 @@ export const catalogue = {
     'this gateway accepts encrypted connections only',
     'Set sslmode=require or stronger.',
   ),
+  CLIENT_CERTIFICATE_REFUSED: entry(
+    'user',
+    '28000',
+    401,
+    'stop',
+    'trusted',
+    'info',
+    'the client certificate is not accepted',
+  ),
   ENDPOINT_NOT_NAMED: entry(
     'user',
     '08004',

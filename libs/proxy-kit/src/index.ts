@@ -3,10 +3,13 @@ export { observeJourney, toJourneyKeys } from './journey-log.js';
 export { type OpenNodeCache } from './node-cache.js';
 export { type ProxyOptions, createProxyProviders } from './proxy-providers.js';
 export { type ProxySettings, proxySettings } from './proxy-settings.js';
-export { loadSecureContext } from './secure-context.js';
+export { type CertificateObserver, type CertificateStore, openCertificateStore } from './certificate-store.js';
+export type { ServerCertificate } from './server-certificate.js';
+export { type TlsOptions, startTls } from './start-tls.js';
 export { type SessionParts, type SessionSettings, createSessionDeps, sessionSettings } from './sessions.js';
 export { systemClock } from './system-clock.js';
 export {
+  certificatesToken,
   clientDoorToken,
   computeNetworkToken,
   connectorToken,

@@ -5,9 +5,18 @@ import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShut
 import { type OpsServer, Readiness, startOpsServer } from '@pgwake/nest-kit';
 import type { Logger, MetricsRegistry } from '@pgwake/telemetry';
 import type { WakeClient } from '@pgwake/wake-client';
+import type { CertificateStore } from './certificate-store.js';
 import type { OpenNodeCache } from './node-cache.js';
 import type { ProxyOptions } from './proxy-providers.js';
-import { clientDoorToken, logToken, nodeCacheToken, optionsToken, registryToken, wakeClientToken } from './tokens.js';
+import {
+  certificatesToken,
+  clientDoorToken,
+  logToken,
+  nodeCacheToken,
+  optionsToken,
+  registryToken,
+  wakeClientToken,
+} from './tokens.js';
 
 /** Where clients of a proxy come in. */
 export interface ClientDoor {
@@ -26,6 +35,7 @@ export class Lifecycle implements OnApplicationBootstrap, OnApplicationShutdown 
     @Inject(logToken) private readonly log: Logger,
     @Inject(registryToken) private readonly registry: MetricsRegistry,
     @Inject(wakeClientToken) private readonly wakeClient: WakeClient,
+    @Inject(certificatesToken) private readonly certificates: CertificateStore | undefined,
     @Inject(nodeCacheToken) private readonly nodeCache: OpenNodeCache,
     @Inject(Readiness) private readonly readiness: Readiness,
     @Inject(clientDoorToken) private readonly door: ClientDoor,
@@ -42,6 +52,7 @@ export class Lifecycle implements OnApplicationBootstrap, OnApplicationShutdown 
   async onApplicationShutdown(): Promise<void> {
     this.readiness.drain();
     await this.door.drain(this.options.settings.drainTimeoutMs);
+    this.certificates?.close();
     this.wakeClient.close();
     this.nodeCache.close();
     await this.#ops?.close();

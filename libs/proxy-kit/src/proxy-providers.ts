@@ -7,6 +7,8 @@ import { millis } from '@pgwake/ids';
 import { type OpsServerOptions, Readiness } from '@pgwake/nest-kit';
 import { type Logger, type ProxyMetrics, createProxyMetrics, createRegistry } from '@pgwake/telemetry';
 import { type WakeClient, createWakeClient } from '@pgwake/wake-client';
+import { createCertificateLog } from './certificate-log.js';
+import { openCertificateStore } from './certificate-store.js';
 import { loadComputeNetwork } from './compute-network.js';
 import { Lifecycle } from './lifecycle.js';
 import { type OpenNodeCache, openNodeCache } from './node-cache.js';
@@ -14,6 +16,7 @@ import type { ProxySettings } from './proxy-settings.js';
 import { createSessionLog } from './session-log.js';
 import { systemClock } from './system-clock.js';
 import {
+  certificatesToken,
   computeNetworkToken,
   connectorToken,
   logToken,
@@ -44,6 +47,11 @@ export function createProxyProviders(options: ProxyOptions): Provider[] {
     { provide: Readiness, useFactory: () => new Readiness() },
     { provide: registryToken, useFactory: () => createRegistry(options.app) },
     { provide: metricsToken, useFactory: createProxyMetrics, inject: [registryToken] },
+    {
+      provide: certificatesToken,
+      useFactory: (metrics: ProxyMetrics) => openCertificateStore(settings, createCertificateLog(log, metrics)),
+      inject: [metricsToken],
+    },
     { provide: wakeClientToken, useFactory: () => createWakeClient({ address: settings.wakeAddress }) },
     { provide: computeNetworkToken, useFactory: () => loadComputeNetwork(settings) },
     {

@@ -1,6 +1,7 @@
 // The settings of every proxy, whatever its clients speak.
 
 import { type SettingsOf, nodeCacheSettings, setting } from '@pgwake/nest-kit';
+import { tlsSettings } from './tls-settings.js';
 
 export const proxySettings = {
   wakeAddress: setting.text('PGWAKE_WAKE_ADDRESS', '127.0.0.1:4450', 'host:port of the gRPC port of wake-service.'),
@@ -19,11 +20,7 @@ export const proxySettings = {
     'localhost',
     'Domains under which endpoints have host names (<endpoint>.<domain>), comma-separated.',
   ),
-  tlsCertFile: setting.optionalText(
-    'PGWAKE_TLS_CERT_FILE',
-    'PEM file with the certificate chain; without it no TLS is offered.',
-  ),
-  tlsKeyFile: setting.optionalText('PGWAKE_TLS_KEY_FILE', 'PEM file with the key of that certificate.'),
+  ...tlsSettings,
   connectTimeoutMs: setting.millis(
     'PGWAKE_CONNECT_TIMEOUT_MS',
     30_000,

@@ -1,6 +1,7 @@
 // Names of the parts that have no class of their own, for Nest's container.
 
 export const optionsToken = Symbol('ProxyOptions');
+export const certificatesToken = Symbol('CertificateStore');
 export const clientDoorToken = Symbol('ClientDoor');
 export const logToken = Symbol('Logger');
 export const registryToken = Symbol('MetricsRegistry');

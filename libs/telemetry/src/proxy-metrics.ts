@@ -17,6 +17,10 @@ export interface ProxyMetrics {
   readonly nodeCacheWrites: Counter<'outcome'>;
   /** What others shared. `outcome`: eviction, ignored. */
   readonly nodeCacheMessages: Counter<'outcome'>;
+  /** `outcome`: loaded, refused. */
+  readonly certificateLoads: Counter<'outcome'>;
+  /** Unix time in seconds; nothing where no TLS is offered. */
+  readonly certificateNotAfter: Gauge<'certificate'>;
   readonly relayedBytes: Counter<'direction'>;
   countError(code: ErrorCode, blame: Blame): void;
 }
@@ -61,6 +65,18 @@ export function createProxyMetrics(registry: MetricsRegistry): ProxyMetrics {
       name: 'pgwake_node_cache_messages_total',
       help: 'Messages heard on the eviction channel',
       labelNames: ['outcome'],
+      registers,
+    }),
+    certificateLoads: new Counter({
+      name: 'pgwake_certificate_loads_total',
+      help: 'Times the TLS certificate was read because it was new, by whether it could be used',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    certificateNotAfter: new Gauge({
+      name: 'pgwake_certificate_not_after_seconds',
+      help: 'When the TLS certificate in use expires, as Unix time',
+      labelNames: ['certificate'],
       registers,
     }),
     relayedBytes: new Counter({
