@@ -1,11 +1,14 @@
-// TLS towards clients, on the built proxy: real handshakes, the endpoint in the host name, and what an attacker may try.
+// TLS towards clients, on the built proxy: real handshakes, asked for or direct, the endpoint in the host name, and what an
+// attacker may try.
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { once } from 'node:events';
 import { type Socket, connect as connectSocket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Duplex } from 'node:stream';
 import { type SecureVersion, connect as connectTls } from 'node:tls';
 import { ensureCertificate } from '@pgwake/local-certificate';
 import { concatBytes, encodeGssEncRequest, encodeSslRequest, encodeStartupMessage } from '@pgwake/pg-wire';
@@ -94,6 +97,83 @@ describe('a client over TLS', () => {
     const tls = connectTls({ socket, ca, servername: 'localhost', minVersion: 'TLSv1', maxVersion });
     const failed = new Promise<NodeJS.ErrnoException>((resolve) => tls.on('error', resolve));
     expect((await failed).code).toMatch(/SSL|TLS|ECONNRESET/);
+    socket.destroy();
+  });
+});
+
+describe('a client that begins with TLS at once', () => {
+  /** Says the bytes to a socket and gives all that comes back until the end. */
+  const hearOut = (socket: Socket) =>
+    new Promise<{ heard: Buffer; failed: string | undefined }>((resolve) => {
+      const chunks: Buffer[] = [];
+      let failed: string | undefined;
+      socket.on('data', (chunk) => chunks.push(chunk));
+      socket.on('error', (error: NodeJS.ErrnoException) => (failed = error.code));
+      socket.on('close', () => resolve({ heard: Buffer.concat(chunks), failed }));
+    });
+  const begin = (ALPNProtocols: string[]) => {
+    const { port } = system.connectionConfig(endpoint);
+    return connectTls({ host: '127.0.0.1', port, ca, servername: 'walled.localhost', ALPNProtocols });
+  };
+
+  it('is served when it names the Postgres protocol', async () => {
+    const direct = { ...verified('walled.localhost'), options: '', sslnegotiation: 'direct' } as ClientConfig;
+    expect(await isEncrypted(direct)).toBe('TLSv1.3');
+  });
+
+  it('is served when its hello comes byte by byte', async () => {
+    const { port } = system.connectionConfig(endpoint);
+    const raw = connectSocket({ host: '127.0.0.1', port, noDelay: true });
+    await once(raw, 'connect');
+    const slow = new Duplex({
+      read: () => undefined,
+      write(chunk: Buffer, _encoding, done) {
+        for (const byte of chunk) raw.write(Uint8Array.of(byte));
+        done();
+      },
+    });
+    raw.on('data', (chunk) => slow.push(chunk));
+    const tls = connectTls({ socket: slow, ca, servername: 'walled.localhost', ALPNProtocols: ['postgresql'] });
+    await once(tls, 'secureConnect');
+    tls.write(encodeSslRequest());
+    // Encrypted already: there is nothing to ask for.
+    expect(String((await once(tls, 'data'))[0])).toBe('N');
+    tls.destroy();
+    raw.destroy();
+  });
+
+  it('is turned away without a word when it names no protocol', async () => {
+    const socket = begin([]);
+    await once(socket, 'secureConnect');
+    socket.write(startup);
+    expect((await hearOut(socket)).heard).toHaveLength(0);
+    await waitFor(() => system.logOf('tcp-proxy').includes('direct TLS without the ALPN protocol'), 3_000);
+  });
+
+  it.each([[['http/1.1']], [['h2', 'http/1.1']], [['postgres']]])('fails in the handshake with %j', async (alpn) => {
+    expect((await hearOut(begin(alpn))).failed).toBe('ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL');
+  });
+
+  it('leaves nothing behind when it leaves with its hello', async () => {
+    const raw = connectSocket({ host: '127.0.0.1', port: system.connectionConfig(endpoint).port });
+    raw.end(Uint8Array.of(0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3));
+    await hearOut(raw);
+    expect(await isEncrypted(verified('localhost'))).toBe('TLSv1.3');
+  });
+});
+
+describe('a client that asks for TLS and names a protocol', () => {
+  it.each([
+    ['postgresql', undefined],
+    ['http/1.1', 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL'],
+  ])('%s: %s', async (protocol, code) => {
+    const { socket } = await exchange(encodeSslRequest(), 1);
+    const tls = connectTls({ socket, ca, servername: 'localhost', ALPNProtocols: [protocol] });
+    const outcome = new Promise((resolve) => {
+      tls.on('error', (error: NodeJS.ErrnoException) => resolve(error.code));
+      tls.on('secureConnect', () => resolve(undefined));
+    });
+    expect(await outcome).toBe(code);
     socket.destroy();
   });
 });

@@ -77,7 +77,10 @@ export class Listener implements ClientDoor {
     return {
       duplex,
       peer,
-      encryption: { kind: 'available', start: (limit) => encrypt(duplex, certificates.current, peer, limit) },
+      encryption: {
+        kind: 'available',
+        start: (opening, limit) => encrypt(duplex, certificates.current, peer, opening, limit),
+      },
     };
   }
 }

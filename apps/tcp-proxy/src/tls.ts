@@ -1,21 +1,31 @@
 // TLS towards clients: the step from a plain to an encrypted stream.
 
-import { type ClientTransport, type Peer, SocketDuplex } from '@pgwake/pg-session';
+import { GatewayError } from '@pgwake/gateway-errors';
+import { type ClientTransport, type Peer, SocketDuplex, type TlsOpening } from '@pgwake/pg-session';
 import { type ServerCertificate, startTls } from '@pgwake/proxy-kit';
 
 /** By ALPN a client makes sure that it talks to a Postgres server, whatever an attacker did to its connection. */
 const alpnProtocol = 'postgresql';
 
-/** Does the server's part of the handshake over `plain`, which is out of reach afterwards. Rejects as `startTls` does. */
+/**
+ * Does the server's part of the handshake over `plain`, which is out of reach afterwards. Rejects as `startTls` does, and
+ * with PROTOCOL_VIOLATION for direct TLS that does not name Postgres.
+ */
 export function encrypt(
   plain: SocketDuplex,
   certificate: ServerCertificate,
   peer: Peer,
+  opening: TlsOpening,
   limit: AbortSignal,
 ): Promise<ClientTransport> {
-  return startTls(plain.surrender(), { certificate, alpnProtocols: [alpnProtocol], limit }, (socket) => ({
-    duplex: new SocketDuplex(socket),
-    peer,
-    encryption: { kind: 'active', serverName: socket.servername || undefined },
-  }));
+  const plainSocket = plain.surrender(opening.kind === 'direct' ? opening.hello : undefined);
+  return startTls(plainSocket, { certificate, alpnProtocols: [alpnProtocol], limit }, (socket) => {
+    if (opening.kind === 'direct' && socket.alpnProtocol !== alpnProtocol) {
+      // The client hears nothing, as from Postgres: who did not name our protocol may take the answer for another one's.
+      const what = `direct TLS without the ALPN protocol ${alpnProtocol}`;
+      throw new GatewayError('PROTOCOL_VIOLATION', { params: { what }, detail: what });
+    }
+    const encryption = { kind: 'active', serverName: socket.servername || undefined } as const;
+    return { duplex: new SocketDuplex(socket), peer, encryption };
+  });
 }

@@ -36,9 +36,6 @@ const goesOn = '08P01 startup packet goes on after its terminator';
 const cancelLength = '08P01 invalid length of cancel request';
 const unsupported = (text: string): string => `0A000 unsupported frontend protocol ${text}`;
 
-/** What the gateway speaks, and what Postgres 18 speaks: the only place that knows. */
-const spoken = { gateway: 'accepted as 3.0', postgres: 'accepted as 3.2' };
-
 const logsOnly: Difference = {
   verdict: 'closed',
   why: 'Postgres tells its log only; a person who speaks HTTP to this port is helped by an error',
@@ -115,26 +112,19 @@ export const startupPackets: readonly StartupPacket[] = [
     parsed: unsupported('2.0'),
     postgres: oldFormat,
   },
+  { name: 'version 3.1', bytes: packet(protocol(3, 1), 'user\0app\0\0'), parsed: 'startup' },
+  { name: 'version 3.2', bytes: packet(protocol(3, 2), 'user\0app\0\0'), parsed: 'startup' },
   {
-    name: 'version 3.1',
-    bytes: packet(protocol(3, 1), 'user\0app\0\0'),
+    name: 'version 3.3',
+    bytes: packet(protocol(3, 3), 'user\0app\0\0'),
     parsed: 'startup',
-    expected: spoken.gateway,
-    postgres: { verdict: 'accepted', why: 'Postgres speaks 3.2' },
-  },
-  {
-    name: 'version 3.2',
-    bytes: packet(protocol(3, 2), 'user\0app\0\0'),
-    parsed: 'startup',
-    expected: spoken.gateway,
-    postgres: { verdict: 'accepted', why: 'Postgres speaks 3.2' },
+    expected: 'accepted as 3.2',
   },
   {
     name: 'version 3.9999, the grease of libpq',
     bytes: packet(protocol(3, 9999), 'user\0app\0\0'),
     parsed: 'startup',
-    expected: spoken.gateway,
-    postgres: { verdict: spoken.postgres, why: 'Postgres speaks 3.2' },
+    expected: 'accepted as 3.2',
   },
   { name: 'version 4.0', bytes: packet(protocol(4, 0), 'user\0app\0\0'), parsed: unsupported('4.0') },
   { name: 'code 1234.5677', bytes: packet(protocol(1234, 5677)), parsed: unsupported('1234.5677') },
@@ -220,6 +210,12 @@ export const startupPackets: readonly StartupPacket[] = [
     parsed: 'startup',
     expected: 'accepted as 3.0',
   },
+  ...[1, 2].map((minor) => ({
+    name: `a protocol option of version 3.${minor}`,
+    bytes: packet(protocol(3, minor), 'user\0app\0_pq_.x\0y\0\0'),
+    parsed: 'startup',
+    expected: `accepted as 3.${minor}`,
+  })),
 
   { name: 'options with -c= (CVE-2026-107349)', bytes: options('-c='), parsed: 'startup' },
   { name: 'options with -c alone', bytes: options('-c'), parsed: 'startup' },
@@ -235,8 +231,14 @@ export const startupPackets: readonly StartupPacket[] = [
     postgres: { verdict: 'accepted', why: 'endpoints are ours; Postgres reads options after the password' },
   },
 
+  {
+    name: 'TLS ClientHello',
+    bytes: latin1('\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03'),
+    parsed: invalidLength,
+    expected: '08P01 protocol violation: TLS is not offered here',
+    postgres: logsOnly,
+  },
   ...Object.entries({
-    'TLS ClientHello': '\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03',
     'SSLv2 ClientHello': '\x80\x2e\x01\0\x02\0\x15\0\0\0\x10',
     GET: 'GET / HTTP/1.1\r\n\r\n',
     SSH: 'SSH-2.0-OpenSSH_9.2\r\n',

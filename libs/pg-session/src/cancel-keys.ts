@@ -16,6 +16,11 @@ export interface CancelTarget {
   readonly backendKey: BackendKey;
 }
 
+/** As many bytes as the secret of Postgres 18 has: before protocol 3.2 there was room for four only. */
+export function secretBytesOf(protocolMinor: number): number {
+  return protocolMinor >= 2 ? 32 : 4;
+}
+
 export class CancelKeys {
   readonly #targets = new Map<string, CancelTarget>();
 
@@ -23,10 +28,10 @@ export class CancelKeys {
     return this.#targets.size;
   }
 
-  /** Makes the key that the client gets. To be given to {@link forget} when the session ends. */
-  issue(target: CancelTarget): BackendKey {
+  /** Makes the key that the client gets, its secret `secretBytes` long. To be given to {@link forget} when the session ends. */
+  issue(target: CancelTarget, secretBytes: number): BackendKey {
     for (;;) {
-      const key = { pid: target.backendKey.pid, secret: new Uint8Array(randomBytes(4)) };
+      const key = { pid: target.backendKey.pid, secret: new Uint8Array(randomBytes(secretBytes)) };
       const name = nameOf(key);
       // Two computes may have given the same pid; with 32 bits of chance the secrets hardly ever meet, but never both.
       if (this.#targets.has(name)) continue;

@@ -15,8 +15,17 @@ export interface Peer {
 
 export type Encryption =
   /** `start` puts TLS on top of the stream, whose plain form is out of reach afterwards. Rejects when the handshake fails. */
-  | { readonly kind: 'available'; start(limit: AbortSignal): Promise<ClientTransport> }
+  | { readonly kind: 'available'; start(opening: TlsOpening, limit: AbortSignal): Promise<ClientTransport> }
   /** No TLS here: none is configured, or the stream is carried inside something else. */
   | { readonly kind: 'unavailable' }
   /** `serverName`: SNI in the client's own spelling. */
   | { readonly kind: 'active'; readonly serverName: string | undefined };
+
+export type TlsOpening =
+  /** The client asked for TLS and has our consent. Nothing of its handshake has been read. */
+  | { readonly kind: 'requested' }
+  /**
+   * The client began with the handshake itself, and `hello` has been read of it. Without the request, ALPN is all that
+   * says that it means Postgres: it has to name it, as with Postgres itself.
+   */
+  | { readonly kind: 'direct'; readonly hello: Uint8Array };

@@ -1,6 +1,6 @@
 export type { AccessPort, AuthenticationPolicy } from './authenticate.js';
 export { CancelKeys } from './cancel-keys.js';
-export type { ClientTransport, Encryption, Peer } from './client-transport.js';
+export type { ClientTransport, Encryption, Peer, TlsOpening } from './client-transport.js';
 export {
   type Session,
   type SessionDeps,

@@ -1,19 +1,26 @@
-// From the first byte to the startup packet: encryption requests, cancel requests, the protocol version.
+// From the first byte to the startup packet: TLS, encryption requests, cancel requests, the protocol version.
 // A strict state machine: each encryption may be asked for once, and no byte may stand behind such a request before our
 // answer, otherwise plaintext of an attacker would be read as if it had come through TLS (CVE-2021-23214).
 
 import { GatewayError } from '@pgwake/gateway-errors';
 import {
   type BackendKey,
+  type Parsed,
   type StartupParameters,
   encodeNegotiateProtocolVersion,
   parseStartupRequest,
 } from '@pgwake/pg-wire';
-import type { ClientTransport } from './client-transport.js';
+import type { ClientTransport, Encryption, TlsOpening } from './client-transport.js';
 import { LoginReader } from './login-reader.js';
 
 const refusal = Uint8Array.of(0x4e); // N
 const consent = Uint8Array.of(0x53); // S
+
+/** The type of a TLS record that carries a handshake. As the start of a length it would be far above every limit. */
+const tlsHandshakeRecord = 0x16;
+
+/** That of Postgres 18. There is no 3.1: Postgres takes a client that asks for it as it takes one of 3.0. */
+const newestMinor = 2;
 
 /** A client whose startup packet has been read, on the stream that everything else goes over. */
 export interface Client {
@@ -22,11 +29,18 @@ export interface Client {
 }
 
 export type Negotiated =
-  | { readonly kind: 'startup'; readonly client: Client; readonly parameters: StartupParameters }
+  | {
+      readonly kind: 'startup';
+      readonly client: Client;
+      /** Of protocol 3.x, what both sides speak from here on. */
+      readonly protocolMinor: number;
+      readonly parameters: StartupParameters;
+    }
   | { readonly kind: 'cancel'; readonly client: Client; readonly key: BackendKey };
 
 /**
- * Reads up to the startup packet (https://www.postgresql.org/docs/current/protocol-flow.html, "SSL Session Encryption").
+ * Reads up to the startup packet (https://www.postgresql.org/docs/current/protocol-flow.html, "SSL Session Encryption"). A client
+ * may also begin with TLS at once ("direct SSL"), but only with the very first byte.
  * `onClient` learns of the stream to use whenever it changes, so that an error can be told on the right one.
  * Rejects with a GatewayError, or with the reason of `limit`.
  */
@@ -38,6 +52,10 @@ export async function negotiate(
   let client = accepted;
   let sslAsked = false;
   let gssAsked = false;
+  if (await client.reader.read(peekForTls, limit)) {
+    client = await acceptDirectTls(client, limit);
+    onClient(client);
+  }
   for (;;) {
     const request = await client.reader.read(parseStartupRequest, limit);
     switch (request.kind) {
@@ -57,9 +75,26 @@ export async function negotiate(
       case 'cancel':
         return { kind: 'cancel', client, key: { pid: request.pid, secret: request.secret } };
       case 'startup':
-        return { kind: 'startup', client, parameters: settleVersion(client, request.minor, request.parameters) };
+        return { kind: 'startup', client, ...settleVersion(client, request.minor, request.parameters) };
     }
   }
+}
+
+/** Looks at the first byte and consumes nothing. */
+function peekForTls(bytes: Uint8Array): Parsed<boolean> {
+  if (bytes.length === 0) return { kind: 'incomplete' };
+  return { kind: 'value', value: bytes[0] === tlsHandshakeRecord, consumed: 0 };
+}
+
+async function acceptDirectTls(client: Client, limit: AbortSignal): Promise<Client> {
+  const { encryption } = client.transport;
+  if (encryption.kind !== 'available') {
+    throw new GatewayError('PROTOCOL_VIOLATION', { params: { what: 'TLS is not offered here' } });
+  }
+  const hello = client.reader.release();
+  // What came before the end of a stream cannot be put back into it; and nobody waits for an answer any more.
+  client.reader.gone.throwIfAborted();
+  return startTls(encryption, { kind: 'direct', hello }, limit);
 }
 
 async function answerSslRequest(client: Client, limit: AbortSignal): Promise<Client> {
@@ -70,7 +105,16 @@ async function answerSslRequest(client: Client, limit: AbortSignal): Promise<Cli
   }
   client.reader.release();
   duplex.write(consent);
-  const transport = await encryption.start(limit);
+  return startTls(encryption, { kind: 'requested' }, limit);
+}
+
+/** The new reader starts with nothing: what was read before goes into the handshake, or there was nothing. */
+async function startTls(
+  encryption: Extract<Encryption, { kind: 'available' }>,
+  opening: TlsOpening,
+  limit: AbortSignal,
+): Promise<Client> {
+  const transport = await encryption.start(opening, limit);
   return { transport, reader: new LoginReader(transport.duplex) };
 }
 
@@ -86,11 +130,17 @@ function repeated(what: string): GatewayError {
   return new GatewayError('PROTOCOL_VIOLATION', { params: { what: `${what} came twice` } });
 }
 
-/** The gateway speaks 3.0: a newer minor version and protocol options are negotiated away, as Postgres does it. */
-function settleVersion(client: Client, minor: number, parameters: StartupParameters): StartupParameters {
+/** A newer minor version and protocol options are negotiated away, as Postgres 18 does it. */
+function settleVersion(
+  client: Client,
+  minor: number,
+  parameters: StartupParameters,
+): { protocolMinor: number; parameters: StartupParameters } {
   const isOption = ([name]: readonly [string, string]) => name.startsWith('_pq_.');
   const options = parameters.filter(isOption).map(([name]) => name);
-  if (minor === 0 && options.length === 0) return parameters;
-  client.transport.duplex.write(encodeNegotiateProtocolVersion(0, options));
-  return parameters.filter((parameter) => !isOption(parameter));
+  const protocolMinor = Math.min(minor, newestMinor);
+  if (minor > newestMinor || options.length > 0) {
+    client.transport.duplex.write(encodeNegotiateProtocolVersion(protocolMinor, options));
+  }
+  return { protocolMinor, parameters: parameters.filter((parameter) => !isOption(parameter)) };
 }

@@ -4,14 +4,16 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Socket } from 'node:net';
 import { type AddressInfo, type Server, connect, createServer } from 'node:net';
 import { randomUUID } from 'node:crypto';
-import { deriveVerifier, makeMockVerifier, formatVerifier } from '@pgwake/client-auth';
+import { createScramClient, deriveVerifier, makeMockVerifier, formatVerifier } from '@pgwake/client-auth';
 import { type Clock, createConnector } from '@pgwake/connect-core';
 import type { Generation, SessionId } from '@pgwake/ids';
 import { createMemoryNodeCache } from '@pgwake/node-cache';
 import {
   concatBytes,
   encodeCancelRequest,
+  encodeQuery,
   encodeSaslInitialResponse,
+  encodeSaslResponse,
   encodeSslRequest,
   encodeStartupMessage,
   encodeTerminate,
@@ -194,12 +196,15 @@ class RawClient {
   }
 }
 
-const startup = (user = 'app', options = 'endpoint=demo') =>
-  encodeStartupMessage([
-    ['user', user],
-    ['database', 'app'],
-    ['options', options],
-  ]);
+const startup = (user = 'app', options = 'endpoint=demo', minor = 0) =>
+  encodeStartupMessage(
+    [
+      ['user', user],
+      ['database', 'app'],
+      ['options', options],
+    ],
+    minor,
+  );
 
 function errorIn(bytes: Buffer): { code: string; message: string } {
   const at = bytes.indexOf('E'.charCodeAt(0));
@@ -451,6 +456,35 @@ describe('a cancel request', () => {
     await rejected;
     expect((await bystander).rows[0]).toMatchObject({ answer: 42 });
     await Promise.all([one.end(), other.end()]);
+  });
+});
+
+describe('a client of protocol 3.2', () => {
+  it('gets a long secret, with which it cancels', async () => {
+    const gateway = await startGateway();
+    const client = new RawClient(gateway);
+    const scram = createScramClient({ password });
+    client.say(startup('app', 'endpoint=demo', 2));
+    await waitFor(() => client.heard.includes('SCRAM-SHA-256'), 3_000);
+    client.say(encodeSaslInitialResponse({ mechanism: 'SCRAM-SHA-256', data: scram.first() }));
+    await waitFor(() => client.heard.includes('i=4096'), 3_000);
+    const final = await scram.final(client.heard.subarray(client.heard.indexOf('r=')));
+    if (final.kind === 'violation') throw new Error(final.what);
+    client.say(encodeSaslResponse(final.bytes));
+    await waitFor(() => client.heard.subarray(-6).equals(Buffer.from('Z\0\0\0\x05I')), 5_000);
+    // BackendKeyData is what comes before ReadyForQuery: its length word counts 4 + 4 + 32 bytes.
+    const key = client.heard.subarray(-6 - 41, -6);
+    expect(key.subarray(0, 5)).toEqual(Buffer.from('K\0\0\0\x28', 'latin1'));
+
+    client.say(encodeQuery('select pg_sleep(30)'));
+    await waitFor(async () => (await activeSleepers()) === 1, 5_000);
+    const canceller = new RawClient(gateway).say(encodeCancelRequest(key.readUInt32BE(5), key.subarray(9)));
+    expect(await canceller.untilEnd()).toHaveLength(0);
+    await waitFor(() => client.heard.includes('C57014'), 5_000);
+    canceller.socket.destroy();
+    client.say(encodeTerminate());
+    await gateway.sessions[0]?.ended;
+    client.socket.destroy();
   });
 });
 

@@ -8,8 +8,7 @@ import { type ComputeConnection, type ComputeNetwork, createPgDial, sendCancel }
 import { encodeErrorResponse, encodeNoticeResponse } from '@pgwake/pg-wire';
 import type { Relay, RelayEnding } from '@pgwake/relay';
 import { type AccessPort, type Admitted, type AuthenticationPolicy, authenticate } from './authenticate.js';
-import type { CancelKeys } from './cancel-keys.js';
-import { type BackendKey } from './cancel-keys.js';
+import { type BackendKey, type CancelKeys, secretBytesOf } from './cancel-keys.js';
 import type { ClientTransport, Peer } from './client-transport.js';
 import { closeDuplex } from './close-duplex.js';
 import { handOver } from './hand-over.js';
@@ -69,6 +68,7 @@ class PgSession {
   readonly #sessionId: SessionId;
   readonly #stop = new AbortController();
   #client: Client;
+  #protocolMinor = 0;
   #admitted: Admitted | undefined;
   #journey: JourneyReport | undefined;
   #relay: Relay | undefined;
@@ -110,6 +110,7 @@ class PgSession {
         this.#client = client;
       });
       if (negotiated.kind === 'cancel') return await this.#cancel(negotiated.key);
+      this.#protocolMinor = negotiated.protocolMinor;
       this.#admitted = await authenticate(
         this.#client,
         negotiated.parameters,
@@ -157,7 +158,10 @@ class PgSession {
 
   async #relayTo(compute: ComputeConnection): Promise<RelayEnding> {
     const { cancelKeys } = this.#deps;
-    const key = cancelKeys.issue({ address: compute.address, backendKey: compute.backendKey });
+    const key = cancelKeys.issue(
+      { address: compute.address, backendKey: compute.backendKey },
+      secretBytesOf(this.#protocolMinor),
+    );
     try {
       this.#relay = handOver(this.#client, compute, key);
       if (this.#draining) this.drain();
