@@ -1,0 +1,18 @@
+import type { FuzzTarget } from './target.ts';
+import { endpointOptionsTarget } from './targets/endpoint-options.ts';
+import { framingTarget } from './targets/framing.ts';
+import { messagesTarget } from './targets/messages.ts';
+import { relayTarget } from './targets/relay.ts';
+import { scramClientTarget } from './targets/scram-client.ts';
+import { scramServerTarget } from './targets/scram-server.ts';
+import { startupTarget } from './targets/startup.ts';
+
+export const targets: readonly FuzzTarget[] = [
+  startupTarget,
+  framingTarget,
+  messagesTarget,
+  scramServerTarget,
+  scramClientTarget,
+  endpointOptionsTarget,
+  relayTarget,
+];
