@@ -1,7 +1,8 @@
 // What the end-to-end specs do as clients, and what they look up behind the gateway's back.
 
 import { execFileSync } from 'node:child_process';
-import { identifyProcess } from '@pgwake/compute-process';
+import { join } from 'node:path';
+import { identifyProcess, placeOf, prepareHome, serviceRole } from '@pgwake/compute-process';
 import type { System, TestEndpoint } from '@pgwake/testkit';
 import pg from 'pg';
 
@@ -39,6 +40,21 @@ export async function postmasterOf(system: System, endpoint: TestEndpoint): Prom
   } finally {
     await client.end();
   }
+}
+
+/** The service role, past the gateway, in a compute that runs: for what no client of the gateway may do. */
+export async function connectAsSuperuser(system: System, { endpoint, database }: TestEndpoint): Promise<pg.Client> {
+  const { servicePassword: password } = await prepareHome({ dataDir: system.dataDir });
+  const host = await socketDirectoryOf(system, endpoint);
+  const client = new pg.Client({ host, user: serviceRole, password, database });
+  await client.connect();
+  return client;
+}
+
+/** Where the endpoint's compute listens, for whoever wants to talk to it past the gateway. */
+export async function socketDirectoryOf(system: System, endpoint: string): Promise<string> {
+  const { root } = await prepareHome({ dataDir: system.dataDir });
+  return placeOf(join(root, 'computes', endpoint)).socketDirectory;
 }
 
 /** A zombie that nobody has reaped yet is dead. */

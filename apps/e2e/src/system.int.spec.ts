@@ -1,17 +1,11 @@
-// The built apps as processes, with real drivers in front and real computes behind.
+// The built apps as processes, with a real driver in front and real computes behind. What every driver does: drivers/.
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { execFile, spawnSync } from 'node:child_process';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { System, waitFor } from '@pgwake/testkit';
-import postgres from 'postgres';
 import { connect, isAlive, postmasterOf, query } from './clients.js';
 
-const run = promisify(execFile);
-const withPsql = spawnSync('psql', ['--version']).status === 0;
-if (!withPsql) process.stderr.write('skipped: psql not found\n');
 let system: System;
 
 beforeAll(async () => {
@@ -20,21 +14,6 @@ beforeAll(async () => {
 afterAll(() => system?.stop(), 60_000);
 
 describe('a sleeping endpoint', () => {
-  it('wakes for node-postgres and answers', async () => {
-    const endpoint = await system.createEndpoint('wakes-for-pg');
-    expect(await system.show('wakes-for-pg')).toMatchObject({ state: 'suspended', generation: 0 });
-    expect(await query(system, endpoint, 'select 1 as one')).toEqual([{ one: 1 }]);
-    expect(await system.show('wakes-for-pg')).toMatchObject({ state: 'running', generation: 1 });
-  });
-
-  it('wakes for postgres.js and answers', async () => {
-    const endpoint = await system.createEndpoint('wakes-for-postgres-js');
-    const { user, options, ...config } = system.connectionConfig(endpoint);
-    const sql = postgres({ ...config, username: user, connection: { options } as never, max: 2 });
-    expect(await sql`select ${42}::int as answer`).toEqual([{ answer: 42 }]);
-    await sql.end();
-  });
-
   it('starts exactly once for 100 clients at once, and fails none of them', async () => {
     const endpoint = await system.createEndpoint('crowd');
     const answers = await Promise.all(
@@ -159,36 +138,6 @@ describe('SIGTERM', () => {
       return false;
     }
   }
-});
-
-describe('psql', () => {
-  (withPsql ? it : it.skip)(
-    'connects, and its Ctrl-C cancels its own query',
-    async () => {
-      const endpoint = await system.createEndpoint('psql');
-      const { host, port, user, password, database, options } = system.connectionConfig(endpoint);
-      const conninfo = `host=${host} port=${port} user=${user} dbname=${database} options=${options}`;
-      const env = { ...process.env, PGPASSWORD: password };
-      const { stdout } = await run('psql', [conninfo, '-Atc', 'select 40 + 2'], { env });
-      expect(stdout).toBe('42\n');
-
-      const child = run('psql', [conninfo, '-c', 'select pg_sleep(60)'], { env });
-      const failed = expect(child).rejects.toMatchObject({
-        stderr: expect.stringContaining('canceling statement') as unknown,
-      });
-      await waitFor(async () => {
-        const [row] = await query<{ n: number }>(
-          system,
-          endpoint,
-          "select count(*)::int n from pg_stat_activity where query = 'select pg_sleep(60)'",
-        );
-        return row?.n === 1;
-      }, 5_000);
-      child.child.kill('SIGINT');
-      await failed;
-    },
-    30_000,
-  );
 });
 
 // Last, so that it sees what all the others made the apps say.

@@ -1,0 +1,4 @@
+import { jdbc } from './jdbc.js';
+import { tellStories } from './tell-stories.js';
+
+tellStories(jdbc);

@@ -1,0 +1,4 @@
+import { nodePostgres } from './node-postgres.js';
+import { tellStories } from './tell-stories.js';
+
+tellStories(nodePostgres);

@@ -1,0 +1,4 @@
+import { postgresJs } from './postgres-js.js';
+import { tellStories } from './tell-stories.js';
+
+tellStories(postgresJs);

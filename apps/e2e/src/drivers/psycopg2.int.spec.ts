@@ -1,0 +1,4 @@
+import { psycopg2 } from './psycopg2.js';
+import { tellStories } from './tell-stories.js';
+
+tellStories(psycopg2);

@@ -1,0 +1,40 @@
+// The stories in psycopg2, which stands on libpq. They are told by a Python script.
+
+import { fileURLToPath } from 'node:url';
+import { findPython } from './programs.js';
+import { type Driver, cannotTell } from './stories.js';
+import { tellingsOf } from './story-script.js';
+
+const script = fileURLToPath(new URL('psycopg2-stories.py', import.meta.url));
+
+export const psycopg2: Driver = {
+  name: 'psycopg2',
+  findMissing: () => (findPython() === undefined ? 'psycopg2' : undefined),
+  stories: {
+    ...tellingsOf(
+      [
+        'wakes',
+        'namesEndpoint',
+        'isRefused',
+        'setsParameters',
+        'queries',
+        'prepares',
+        'types',
+        'transacts',
+        'readsErrors',
+        'hearsNotices',
+        'copiesIn',
+        'copiesOut',
+        'carriesLargeRows',
+        'fetches',
+        'listens',
+        'callsFunctions',
+        'cancels',
+        'terminates',
+        'replicates',
+      ],
+      () => [findPython() ?? 'python3', script],
+    ),
+    pipelines: cannotTell('it waits for each answer; pgbench pipelines on libpq'),
+  },
+};
