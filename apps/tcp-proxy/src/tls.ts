@@ -26,6 +26,6 @@ export function encrypt(
       throw new GatewayError('PROTOCOL_VIOLATION', { params: { what }, detail: what });
     }
     const encryption = { kind: 'active', serverName: socket.servername || undefined } as const;
-    return { duplex: new SocketDuplex(socket), peer, encryption };
+    return { duplex: new SocketDuplex(socket, plainSocket), peer, encryption };
   });
 }

@@ -14,9 +14,15 @@ import { type Relay, type SessionLoss, isQueryOut, startRelay } from '@pgwake/re
 import { lingerMs } from './close-duplex.js';
 import type { Client } from './negotiate.js';
 import { SocketDuplex } from './socket-duplex.js';
+import type { StallWatch } from './stall-watch.js';
 
 /** `cancelKey` is the key that the client is given instead of the compute's own. */
-export function handOver(client: Client, compute: ComputeConnection, cancelKey: BackendKey): Relay {
+export function handOver(
+  client: Client,
+  compute: ComputeConnection,
+  cancelKey: BackendKey,
+  stallWatch: StallWatch,
+): Relay {
   const { duplex } = client.transport;
   const fromClient = client.reader.release();
   duplex.write(concatBytes(compute.greeting, encodeBackendKeyData(cancelKey), encodeReadyForQuery()));
@@ -32,7 +38,13 @@ export function handOver(client: Client, compute: ComputeConnection, cancelKey: 
       cutOff = setTimeout(() => relay.destroy(), lingerMs);
     },
   });
-  void relay.ended.then(() => clearTimeout(cutOff));
+  const unwatch = stallWatch.watch(duplex.outgoing, () => {
+    relay.destroy(new Error(`the client took nothing for ${stallWatch.timeoutMs} ms`));
+  });
+  void relay.ended.then(() => {
+    clearTimeout(cutOff);
+    unwatch();
+  });
   return relay;
 }
 

@@ -28,7 +28,7 @@ import { createComputeNetwork } from '@pgwake/pg-dial';
 import { encodeSaslInitialResponse, encodeSaslResponse, encodeStartupMessage } from '@pgwake/pg-wire';
 import type { ByteDuplex } from '@pgwake/relay';
 import { type LeakCheck, type TestPostgres, startLeakCheck, startTestPostgres, waitFor } from '@pgwake/testkit';
-import { CancelKeys, type Session, type SessionDeps, SocketDuplex, startSession } from './index.js';
+import { CancelKeys, type Session, type SessionDeps, SocketDuplex, StallWatch, startSession } from './index.js';
 
 const password = 'correct horse';
 const seed = 20_261_125;
@@ -80,6 +80,7 @@ async function startGateway(): Promise<Gateway> {
     },
     network: createComputeNetwork(),
     cancelKeys: new CancelKeys(),
+    stallWatch: new StallWatch(0),
     authentication: { domains: ['localhost'], requireTls: 'never', passwordForm: 'loopback' },
     loginTimeoutMs: 10_000,
     wakeNoticeAfterMs: 0,

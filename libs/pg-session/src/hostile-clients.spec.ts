@@ -22,7 +22,7 @@ import {
 import type { SessionId } from '@pgwake/ids';
 import { createComputeNetwork } from '@pgwake/pg-dial';
 import type { ByteDuplex, DuplexSink } from '@pgwake/relay';
-import { CancelKeys, type SessionDeps, startSession } from './index.js';
+import { CancelKeys, type SessionDeps, StallWatch, startSession } from './index.js';
 
 const verifier = await deriveVerifier('secret', { iterations: 1 });
 let reachedCompute = 0;
@@ -37,6 +37,7 @@ const deps: SessionDeps = {
   },
   network: createComputeNetwork(),
   cancelKeys: new CancelKeys(),
+  stallWatch: new StallWatch(0),
   authentication: { domains: ['localhost'], requireTls: 'never', passwordForm: 'loopback' },
   loginTimeoutMs: 10_000,
   wakeNoticeAfterMs: 0,

@@ -10,3 +10,4 @@ export {
   startSession,
 } from './session.js';
 export { SocketDuplex } from './socket-duplex.js';
+export { StallWatch } from './stall-watch.js';

@@ -30,6 +30,7 @@ import {
   type SessionFacts,
   type SessionOutcome,
   SocketDuplex,
+  StallWatch,
   startSession,
 } from './index.js';
 
@@ -128,6 +129,7 @@ async function startGateway(
     }),
     network: createComputeNetwork(),
     cancelKeys,
+    stallWatch: new StallWatch(0),
     authentication: { domains: ['localhost'], requireTls: 'never', passwordForm: 'loopback' },
     loginTimeoutMs: 5_000,
     wakeNoticeAfterMs: 0,
@@ -530,6 +532,34 @@ describe('a compute that is lost', () => {
   });
 });
 
+describe('a client that stops reading', () => {
+  const timeoutMs = 200;
+
+  it('is cut off, and the compute works for it no longer', async () => {
+    const gateway = await startGateway({ stallWatch: new StallWatch(timeoutMs) });
+    const client = clientOf(gateway);
+    await client.connect();
+    const { stream } = (client as unknown as { connection: { stream: Socket } }).connection;
+    stream.pause();
+    client.query("select repeat('x', 1000) from generate_series(1, 200000)").catch(() => undefined);
+    await waitFor(() => gateway.outcomes.length === 1, 10_000);
+    expect(gateway.outcomes[0]?.outcome).toMatchObject({
+      kind: 'relayed',
+      ending: { endedBy: 'gateway', cause: { message: `the client took nothing for ${timeoutMs} ms` } },
+    });
+    await waitFor(async () => (await sessionsOfApp()) === 0, 5_000);
+    stream.destroy();
+  });
+
+  it('is not taken for one that waits for a slow query', async () => {
+    const gateway = await startGateway({ stallWatch: new StallWatch(timeoutMs) });
+    const client = clientOf(gateway);
+    await client.connect();
+    expect((await client.query('select pg_sleep(1), 42 as answer')).rows[0]).toMatchObject({ answer: 42 });
+    await client.end();
+  });
+});
+
 async function superuser(sql: string): Promise<pg.QueryResult<Record<string, unknown>>> {
   const client = new pg.Client(postgres.connectionConfig);
   await client.connect();
@@ -544,5 +574,10 @@ async function activeSleepers(): Promise<number> {
   const { rows } = await superuser(
     "select count(*)::int as n from pg_stat_activity where usename = 'app' and state = 'active' and query like '%pg_sleep%'",
   );
+  return rows[0]?.['n'] as number;
+}
+
+async function sessionsOfApp(): Promise<number> {
+  const { rows } = await superuser("select count(*)::int as n from pg_stat_activity where usename = 'app'");
   return rows[0]?.['n'] as number;
 }

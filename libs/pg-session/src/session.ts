@@ -14,12 +14,14 @@ import { closeDuplex } from './close-duplex.js';
 import { handOver } from './hand-over.js';
 import { LoginReader } from './login-reader.js';
 import { type Client, negotiate } from './negotiate.js';
+import type { StallWatch } from './stall-watch.js';
 
 export interface SessionDeps {
   readonly access: AccessPort;
   readonly connector: Connector;
   readonly network: ComputeNetwork;
   readonly cancelKeys: CancelKeys;
+  readonly stallWatch: StallWatch;
   readonly authentication: AuthenticationPolicy;
   /** From accept to the end of authentication. */
   readonly loginTimeoutMs: number;
@@ -157,13 +159,13 @@ class PgSession {
   }
 
   async #relayTo(compute: ComputeConnection): Promise<RelayEnding> {
-    const { cancelKeys } = this.#deps;
+    const { cancelKeys, stallWatch } = this.#deps;
     const key = cancelKeys.issue(
       { address: compute.address, backendKey: compute.backendKey },
       secretBytesOf(this.#protocolMinor),
     );
     try {
-      this.#relay = handOver(this.#client, compute, key);
+      this.#relay = handOver(this.#client, compute, key, stallWatch);
       if (this.#draining) this.drain();
       if (this.#stop.signal.aborted) this.end();
       return await this.#relay.ended;

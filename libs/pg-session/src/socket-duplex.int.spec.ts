@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import { type AddressInfo, type Socket, connect, createServer } from 'node:net';
+import { TLSSocket, type TLSSocketOptions, connect as connectTls } from 'node:tls';
 import type { DuplexSink } from '@pgwake/relay';
 import { type LeakCheck, startLeakCheck } from '@pgwake/testkit';
 import { SocketDuplex } from './socket-duplex.js';
@@ -79,5 +80,47 @@ describe('a socket as a duplex', () => {
     expect(second).toEqual(['got late']);
     duplex.destroy();
     near.destroy();
+  });
+});
+
+describe('destroying a socket whose peer leaves bytes lying', () => {
+  /** Writes until the system takes no more. */
+  function fill(duplex: SocketDuplex): void {
+    const chunk = Buffer.alloc(1 << 20);
+    for (let round = 0; round < 64; round += 1) duplex.write(chunk);
+    expect(duplex.outgoing.writableLength).toBeGreaterThan(0);
+  }
+
+  async function causeAtPeer(peer: Socket): Promise<unknown> {
+    const failed = once(peer, 'error');
+    peer.resume();
+    return failed.then(([error]) => error as unknown);
+  }
+
+  it('resets it', async () => {
+    const [near, far] = await pair();
+    const duplex = new SocketDuplex(far);
+    fill(duplex);
+    duplex.destroy();
+    expect(await causeAtPeer(near)).toMatchObject({ code: 'ECONNRESET' });
+  });
+
+  it('resets it under TLS too', async () => {
+    const [near, far] = await pair();
+    const psk = Buffer.alloc(32, 1);
+    const options = { ciphers: 'PSK', maxVersion: 'TLSv1.2' } as const;
+    const server = new TLSSocket(far, { ...options, isServer: true, pskCallback: () => psk } as TLSSocketOptions);
+    const client = connectTls({
+      ...options,
+      socket: near,
+      pskCallback: () => ({ psk, identity: 'test' }),
+      checkServerIdentity: () => undefined,
+    });
+    await Promise.all([once(server, 'secure'), once(client, 'secureConnect')]);
+    client.pause();
+    const duplex = new SocketDuplex(server, far);
+    fill(duplex);
+    duplex.destroy();
+    expect(await causeAtPeer(client)).toMatchObject({ code: 'ECONNRESET' });
   });
 });

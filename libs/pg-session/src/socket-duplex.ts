@@ -2,7 +2,7 @@
 // never a moment without an 'error' listener, and no closure is made per chunk.
 
 import type { Socket } from 'node:net';
-import type { ByteDuplex, DuplexSink } from '@pgwake/relay';
+import type { ByteDuplex, DuplexSink, OutgoingProgress } from '@pgwake/relay';
 
 /** An idle peer that vanished is noticed 10 s later: libuv probes ten times, a second apart. */
 const keepAliveMs = 30_000;
@@ -13,14 +13,17 @@ const keepAliveMs = 30_000;
  */
 export class SocketDuplex implements ByteDuplex {
   readonly #socket: Socket;
+  readonly #carrier: Socket;
   #sink: DuplexSink | undefined;
   #cause: Error | undefined;
   #surrendered = false;
   /** What happened while nobody was attached; told to the next sink. */
   #missed: 'nothing' | 'end' | 'close' = 'nothing';
 
-  constructor(socket: Socket) {
+  /** `carrier`: the TCP socket under a TLS socket. */
+  constructor(socket: Socket, carrier: Socket = socket) {
     this.#socket = socket;
+    this.#carrier = carrier;
     socket.pause();
     socket.setNoDelay(true);
     socket.setKeepAlive(true, keepAliveMs);
@@ -64,7 +67,14 @@ export class SocketDuplex implements ByteDuplex {
   }
 
   destroy(): void {
-    if (!this.#surrendered) this.#socket.destroy();
+    if (this.#surrendered) return;
+    // A peer that takes nothing would be offered the rest by the kernel for minutes after a plain close.
+    if (this.#socket.writableLength > 0 && isTcp(this.#carrier)) this.#carrier.resetAndDestroy();
+    this.#socket.destroy();
+  }
+
+  get outgoing(): OutgoingProgress {
+    return this.#socket;
   }
 
   /**
@@ -114,4 +124,9 @@ export class SocketDuplex implements ByteDuplex {
     if (this.#missed === 'end') this.#sink?.onEnd();
     else this.#onClose();
   };
+}
+
+/** Only TCP knows resets; on a unix socket Node throws. */
+function isTcp(socket: Socket): boolean {
+  return socket.remoteFamily !== undefined;
 }

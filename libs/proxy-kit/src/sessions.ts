@@ -3,7 +3,7 @@
 import type { Connector } from '@pgwake/connect-core';
 import { type SettingsOf, setting } from '@pgwake/nest-kit';
 import type { ComputeNetwork } from '@pgwake/pg-dial';
-import { type AccessPort, CancelKeys, type SessionDeps, type SessionObserver } from '@pgwake/pg-session';
+import { type AccessPort, CancelKeys, type SessionDeps, type SessionObserver, StallWatch } from '@pgwake/pg-session';
 
 export const sessionSettings = {
   requireTls: setting.choice(
@@ -28,6 +28,11 @@ export const sessionSettings = {
     2_000,
     'A client that waits longer for its compute gets a NOTICE that it is waking, in milliseconds; 0 for never.',
   ),
+  stallTimeoutMs: setting.millis(
+    'PGWAKE_STALL_TIMEOUT_MS',
+    300_000,
+    'A client that takes nothing of what its compute sent is cut off after this time, in milliseconds; 0 for never. A slow query is no stall; a program that stops reading a large result is one.',
+  ),
 };
 
 export type SessionSettings = SettingsOf<typeof sessionSettings>;
@@ -43,10 +48,11 @@ export function createSessionDeps(
   settings: SessionSettings & { readonly domains: readonly string[] },
   parts: SessionParts,
 ): SessionDeps {
-  const { loginTimeoutMs, wakeNoticeAfterMs } = settings;
+  const { loginTimeoutMs, wakeNoticeAfterMs, stallTimeoutMs } = settings;
   return {
     ...parts,
     cancelKeys: new CancelKeys(),
+    stallWatch: new StallWatch(stallTimeoutMs),
     authentication: { ...settings, domains: settings.domains.map(bareDomain) },
     loginTimeoutMs,
     wakeNoticeAfterMs,

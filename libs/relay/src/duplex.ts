@@ -18,6 +18,16 @@ export interface ByteDuplex {
   end(): void;
   /** At once, both directions; what was written and not yet sent is lost. */
   destroy(): void;
+  /** Absent where nobody can tell. */
+  readonly outgoing?: OutgoingProgress | undefined;
+}
+
+/** How far the written bytes have got, as Node's sockets say it. To be sampled, never per chunk. */
+export interface OutgoingProgress {
+  /** Bytes written so far, those that wait included. */
+  readonly bytesWritten: number;
+  /** Bytes that wait in this process because the system takes no more. */
+  readonly writableLength: number;
 }
 
 export interface DuplexSink {

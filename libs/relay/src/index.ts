@@ -1,4 +1,4 @@
-export type { ByteDuplex, DuplexSink } from './duplex.js';
+export type { ByteDuplex, DuplexSink, OutgoingProgress } from './duplex.js';
 export { isQueryOut, type SessionState } from './session-state.js';
 export {
   ProtocolViolation,

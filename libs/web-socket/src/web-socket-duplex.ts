@@ -5,7 +5,7 @@
 // close frame ends both directions.
 
 import type { Socket } from 'node:net';
-import type { ByteDuplex, DuplexSink } from '@pgwake/relay';
+import type { ByteDuplex, DuplexSink, OutgoingProgress } from '@pgwake/relay';
 import { type RawData, WebSocket } from 'ws';
 
 /** RFC 6455, 7.4.1 */
@@ -39,6 +39,10 @@ export class WebSocketDuplex implements ByteDuplex {
   /** Data of both directions since the start. */
   get bytesCarried(): number {
     return this.#bytesCarried;
+  }
+
+  get outgoing(): OutgoingProgress {
+    return this.#socket;
   }
 
   attach(sink: DuplexSink): void {
