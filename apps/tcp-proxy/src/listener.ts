@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Server, type Socket, createServer } from 'node:net';
 import type { SessionId } from '@pgwake/ids';
+import type { ClientLimits } from '@pgwake/limits';
 import { listen } from '@pgwake/nest-kit';
 import {
   type ClientTransport,
@@ -14,6 +15,7 @@ import {
 } from '@pgwake/pg-session';
 import type { CertificateStore, ClientDoor } from '@pgwake/proxy-kit';
 import { encrypt } from './tls.js';
+import { createTurnAway } from './turn-away.js';
 
 /** Node's default of 511 overflows when thousands of clients come at once. */
 const acceptBacklog = 4096;
@@ -24,6 +26,7 @@ export interface ListenerOptions {
   /** Without it no TLS is offered. */
   readonly certificates: CertificateStore | undefined;
   readonly session: SessionDeps;
+  readonly limits: ClientLimits;
   readonly onOpenSessions: (count: number) => void;
 }
 
@@ -31,6 +34,7 @@ export class Listener implements ClientDoor {
   readonly #options: ListenerOptions;
   readonly #server: Server;
   readonly #sessions = new Set<Session>();
+  readonly #turnAway = createTurnAway();
 
   constructor(options: ListenerOptions) {
     this.#options = options;
@@ -60,7 +64,11 @@ export class Listener implements ClientDoor {
   }
 
   #accept(socket: Socket): void {
-    const session = startSession(this.#transport(socket), randomUUID() as string as SessionId, this.#options.session);
+    const peer = peerOf(socket);
+    const entry = this.#options.limits.enter(peer.address);
+    if (entry.kind === 'turnedAway') return this.#turnAway(socket, entry.error);
+    const sessionId = randomUUID() as string as SessionId;
+    const session = startSession(this.#transport(socket, peer), sessionId, this.#options.session, entry.visit);
     this.#sessions.add(session);
     this.#options.onOpenSessions(this.#sessions.size);
     void session.ended.then(() => {
@@ -69,9 +77,8 @@ export class Listener implements ClientDoor {
     });
   }
 
-  #transport(socket: Socket): ClientTransport {
+  #transport(socket: Socket, peer: Peer): ClientTransport {
     const { certificates } = this.#options;
-    const peer = peerOf(socket);
     const duplex = new SocketDuplex(socket);
     if (certificates === undefined) return { duplex, peer, encryption: { kind: 'unavailable' } };
     return {

@@ -2,12 +2,14 @@
 
 import { type DynamicModule, Module } from '@nestjs/common';
 import type { Connector } from '@pgwake/connect-core';
+import type { ClientLimits } from '@pgwake/limits';
 import type { ComputeNetwork } from '@pgwake/pg-dial';
 import type { SessionObserver } from '@pgwake/pg-session';
 import {
   type CertificateStore,
   certificatesToken,
   clientDoorToken,
+  clientLimitsToken,
   computeNetworkToken,
   connectorToken,
   createProxyProviders,
@@ -37,6 +39,7 @@ export class TcpProxyModule {
             connector: Connector,
             network: ComputeNetwork,
             observer: SessionObserver,
+            limits: ClientLimits,
             metrics: ProxyMetrics,
             certificates: CertificateStore | undefined,
           ) =>
@@ -44,6 +47,7 @@ export class TcpProxyModule {
               host,
               port,
               certificates,
+              limits,
               session: createSessionDeps(settings, { access, connector, network, observer }),
               onOpenSessions: (count) => metrics.openSessions.set(count),
             }),
@@ -52,6 +56,7 @@ export class TcpProxyModule {
             connectorToken,
             computeNetworkToken,
             sessionObserverToken,
+            clientLimitsToken,
             metricsToken,
             certificatesToken,
           ],

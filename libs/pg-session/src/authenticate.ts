@@ -15,6 +15,7 @@ import {
 import { GatewayError, isGatewayError } from '@pgwake/gateway-errors';
 import { type EndpointId, type RoleName, type SessionId, parseRoleName } from '@pgwake/ids';
 import { isAllowedBy } from '@pgwake/ip-networks';
+import type { Visit } from '@pgwake/limits';
 import {
   type StartupParameters,
   encodeAuthenticationCleartextPassword,
@@ -54,15 +55,18 @@ export interface Admitted {
   readonly parameters: StartupParameters;
 }
 
+export interface LoginParts {
+  readonly sessionId: SessionId;
+  readonly access: AccessPort;
+  readonly policy: AuthenticationPolicy;
+  /** Knows how often passwords may still be tried. */
+  readonly visit: Visit;
+  readonly limit: AbortSignal;
+}
+
 /** Rejects with a GatewayError, or with the reason of `limit`. AuthenticationOk has been sent when it resolves. */
-export async function authenticate(
-  client: Client,
-  startup: StartupParameters,
-  sessionId: SessionId,
-  access: AccessPort,
-  policy: AuthenticationPolicy,
-  limit: AbortSignal,
-): Promise<Admitted> {
+export async function authenticate(client: Client, startup: StartupParameters, parts: LoginParts): Promise<Admitted> {
+  const { sessionId, access, policy, visit, limit } = parts;
   requireTls(client, policy);
   const { role, database, others } = splitParameters(startup);
   const { encryption } = client.transport;
@@ -73,6 +77,7 @@ export async function authenticate(
     domains: policy.domains,
   });
   const lookUp = async (endpoint: EndpointId) => {
+    visit.requireTries(endpoint);
     const found = await access
       .getEndpointAccess({ endpoint, role, sessionId }, AbortSignal.any([limit, client.reader.gone]))
       .catch((error: unknown) => {
@@ -86,7 +91,7 @@ export async function authenticate(
     return { verifier, access: found };
   };
 
-  const { endpoint, keys, access: found } = await prove(client, claim, role, policy, lookUp, limit);
+  const { endpoint, keys, access: found } = await prove(client, claim, role, parts, lookUp);
   if (found.disabled) throw new GatewayError('ENDPOINT_DISABLED');
   const parameters = claim.kind === 'refused' ? others : claim.parameters;
   return { endpoint, role, database, keys, allowedNetworks: found.allowedNetworks, parameters };
@@ -106,18 +111,17 @@ async function prove(
   client: Client,
   claim: EndpointClaim,
   role: RoleName,
-  policy: AuthenticationPolicy,
+  parts: LoginParts,
   lookUp: LookUp,
-  limit: AbortSignal,
 ): Promise<Proof> {
   switch (claim.kind) {
     case 'refused':
       throw claim.error;
     case 'named':
-      return proveByScram(client, claim.endpoint, role, lookUp, limit);
+      return proveByScram(client, claim.endpoint, role, parts, lookUp);
     case 'unnamed':
-      if (!mayAskForPassword(client, policy)) throw new GatewayError('ENDPOINT_NOT_NAMED');
-      return proveByPasswordForm(client, role, lookUp, limit);
+      if (!mayAskForPassword(client, parts.policy)) throw new GatewayError('ENDPOINT_NOT_NAMED');
+      return proveByPasswordForm(client, role, parts, lookUp);
   }
 }
 
@@ -126,8 +130,8 @@ async function proveByScram(
   client: Client,
   endpoint: EndpointId,
   role: RoleName,
+  { visit, limit }: LoginParts,
   lookUp: LookUp,
-  limit: AbortSignal,
 ): Promise<Proof> {
   const { duplex } = client.transport;
   const { verifier, access } = await lookUp(endpoint);
@@ -142,11 +146,15 @@ async function proveByScram(
   if (challenge.kind === 'violation') throw protocolError(brokenSasl(challenge.what));
   duplex.write(encodeAuthenticationSaslContinue(challenge.bytes));
 
-  const final = scram.clientFinal((await client.reader.read(parseLoginMessage, limit)).body);
+  const proof = await client.reader.read(parseLoginMessage, limit);
+  // Others of its source may have used up the tries since ("many at once have no more tries than one after another").
+  visit.requireTries(endpoint);
+  const final = scram.clientFinal(proof.body);
   switch (final.kind) {
     case 'violation':
       throw protocolError(brokenSasl(final.what));
     case 'refused':
+      visit.loginFailed(endpoint);
       throw passwordFailed(role);
     case 'admitted':
       duplex.write(Buffer.concat([encodeAuthenticationSaslFinal(final.bytes), encodeAuthenticationOk()]));
@@ -154,16 +162,26 @@ async function proveByScram(
   }
 }
 
-async function proveByPasswordForm(client: Client, role: RoleName, lookUp: LookUp, limit: AbortSignal): Promise<Proof> {
+async function proveByPasswordForm(
+  client: Client,
+  role: RoleName,
+  { visit, limit }: LoginParts,
+  lookUp: LookUp,
+): Promise<Proof> {
   client.transport.duplex.write(encodeAuthenticationCleartextPassword());
   const text = unwrap(parsePasswordMessage((await client.reader.read(parseLoginMessage, limit)).body));
   const form = parseEndpointPassword(text);
   if (form === undefined) throw new GatewayError('ENDPOINT_NOT_NAMED');
-  const { verifier, access } = await lookUp(form.endpoint);
-  const keys = await checkPassword(form.password, verifier);
-  if (keys === undefined) throw passwordFailed(role);
+  const { endpoint, password } = form;
+  const { verifier, access } = await lookUp(endpoint);
+  const keys = await checkPassword(password, verifier);
+  visit.requireTries(endpoint); // as above
+  if (keys === undefined) {
+    visit.loginFailed(endpoint);
+    throw passwordFailed(role);
+  }
   client.transport.duplex.write(encodeAuthenticationOk());
-  return { endpoint: form.endpoint, keys, access };
+  return { endpoint, keys, access };
 }
 
 function requireTls(client: Client, { requireTls }: AuthenticationPolicy): void {

@@ -27,7 +27,14 @@ import type { SessionId } from '@pgwake/ids';
 import { createComputeNetwork } from '@pgwake/pg-dial';
 import { encodeSaslInitialResponse, encodeSaslResponse, encodeStartupMessage } from '@pgwake/pg-wire';
 import type { ByteDuplex } from '@pgwake/relay';
-import { type LeakCheck, type TestPostgres, startLeakCheck, startTestPostgres, waitFor } from '@pgwake/testkit';
+import {
+  type LeakCheck,
+  type TestPostgres,
+  createUnlimitedVisit,
+  startLeakCheck,
+  startTestPostgres,
+  waitFor,
+} from '@pgwake/testkit';
 import { CancelKeys, type Session, type SessionDeps, SocketDuplex, StallWatch, startSession } from './index.js';
 
 const password = 'correct horse';
@@ -93,6 +100,7 @@ async function startGateway(): Promise<Gateway> {
       { duplex, peer, encryption: { kind: 'unavailable' } },
       randomUUID() as string as SessionId,
       deps,
+      createUnlimitedVisit(),
     );
     open.add(session);
     void session.ended.then(() => open.delete(session));

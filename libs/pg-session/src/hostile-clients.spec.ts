@@ -22,6 +22,7 @@ import {
 import type { SessionId } from '@pgwake/ids';
 import { createComputeNetwork } from '@pgwake/pg-dial';
 import type { ByteDuplex, DuplexSink } from '@pgwake/relay';
+import { createUnlimitedVisit } from '@pgwake/testkit';
 import { CancelKeys, type SessionDeps, StallWatch, startSession } from './index.js';
 
 const verifier = await deriveVerifier('secret', { iterations: 1 });
@@ -95,7 +96,7 @@ async function play(client: HostileClient, feeding: Feeding): Promise<{ verdict:
   const connection = new MemoryConnection();
   const peer = { address: '127.0.0.1', loopback: true };
   const transport = { duplex: connection, peer, encryption: { kind: 'unavailable' } } as const;
-  const session = startSession(transport, randomUUID() as string as SessionId, deps);
+  const session = startSession(transport, randomUUID() as string as SessionId, deps, createUnlimitedVisit());
   const verdict = await converse(connection, client, feeding);
   await session.ended;
   return { verdict, reads: connection.reads };

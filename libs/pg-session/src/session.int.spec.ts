@@ -19,6 +19,7 @@ import {
   encodeTerminate,
   parseErrorFields,
 } from '@pgwake/pg-wire';
+import { ClientLimits, type ClientLimitsSettings, type Limit } from '@pgwake/limits';
 import { createComputeNetwork } from '@pgwake/pg-dial';
 import { type LeakCheck, type TestPostgres, startLeakCheck, startTestPostgres, waitFor } from '@pgwake/testkit';
 import type { WakeOutcome } from '@pgwake/wake-api';
@@ -64,6 +65,8 @@ interface Gateway {
   readonly outcomes: { facts: SessionFacts; outcome: SessionOutcome }[];
   readonly wakes: { signal: AbortSignal }[];
   readonly cancelKeys: CancelKeys;
+  readonly limits: ClientLimits;
+  readonly refusals: readonly Limit[];
   /** Lets the wakes that wait go on. */
   wakeUp(): void;
   close(): Promise<void>;
@@ -86,10 +89,16 @@ const clock: Clock = {
   },
 };
 
-async function startGateway(
-  options: { asleep?: boolean; allowedNetworks?: string[] } & Partial<SessionDeps> = {},
-): Promise<Gateway> {
-  const { asleep = false, allowedNetworks = [], ...overrides } = options;
+type GatewayOptions = {
+  readonly asleep?: boolean;
+  readonly allowedNetworks?: readonly string[];
+  readonly limits?: ClientLimitsSettings;
+} & Partial<SessionDeps>;
+
+async function startGateway(options: GatewayOptions = {}): Promise<Gateway> {
+  const { asleep = false, allowedNetworks = [], limits: limitSettings = {}, ...overrides } = options;
+  const refusals: Limit[] = [];
+  const limits = new ClientLimits(limitSettings, { clock, onRefusal: (limit) => refusals.push(limit) });
   let wakeUp = () => {};
   const awake = asleep ? new Promise<void>((resolve) => (wakeUp = resolve)) : Promise.resolve();
   const wakes: Gateway['wakes'] = [];
@@ -140,7 +149,9 @@ async function startGateway(
   const server: Server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
     const peer = { address: '127.0.0.1', loopback: true };
     const transport = { duplex: new SocketDuplex(socket), peer, encryption: { kind: 'unavailable' } } as const;
-    sessions.push(startSession(transport, randomUUID() as string as SessionId, deps));
+    const entry = limits.enter(peer.address);
+    if (entry.kind === 'turnedAway') return void socket.destroy();
+    sessions.push(startSession(transport, randomUUID() as string as SessionId, deps, entry.visit));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const gateway = {
@@ -149,6 +160,8 @@ async function startGateway(
     outcomes,
     wakes,
     cancelKeys,
+    limits,
+    refusals,
     wakeUp: () => wakeUp(),
     async close() {
       server.close();
@@ -434,6 +447,87 @@ describe('hostile bytes', () => {
     expect(await canceller.untilEnd()).toHaveLength(0);
     canceller.socket.destroy();
     expect(gateway.wakes).toHaveLength(0);
+  });
+});
+
+describe('the limits', () => {
+  it('on failed logins count wrong proofs, not clients that leave before theirs, and then refuse right ones too', async () => {
+    const gateway = await startGateway({ limits: { failedLogins: 2 } });
+    for (let left = 0; left < 5; left += 1) {
+      const leaver = new RawClient(gateway).say(startup());
+      await waitFor(() => leaver.heard.length > 0, 3_000);
+      leaver.socket.destroy();
+    }
+    for (let failed = 0; failed < 2; failed += 1) {
+      await expect(clientOf(gateway, { password: 'wrong' }).connect()).rejects.toMatchObject({ code: '28P01' });
+    }
+    const heard = await new RawClient(gateway).say(startup()).untilEnd();
+    expect(errorIn(heard)).toEqual({ code: '53300', message: 'too many connection attempts' });
+    // Nothing was asked of it: the refusal is the first it hears.
+    expect(String.fromCharCode(heard[0] ?? 0)).toBe('E');
+    await expect(clientOf(gateway).connect()).rejects.toMatchObject({ code: '53300' });
+    expect(gateway.refusals).toEqual(['failedLogins', 'failedLogins']);
+    expect(gateway.wakes).toHaveLength(0);
+  });
+
+  it.each([
+    ['with SCRAM', {}, 'wrong'],
+    ['in the password form', { options: '' }, 'endpoint=demo;wrong'],
+  ])('many at once have no more tries than one after another, %s', async (_how, overrides, guess) => {
+    const gateway = await startGateway({ limits: { failedLogins: 3 } });
+    const codes = await Promise.all(
+      Array.from({ length: 20 }, () =>
+        clientOf(gateway, { ...overrides, password: guess })
+          .connect()
+          .then(
+            () => 'connected',
+            (error: { code: string }) => error.code,
+          ),
+      ),
+    );
+    expect(codes.filter((code) => code === '28P01')).toHaveLength(3);
+    expect(codes.filter((code) => code === '53300')).toHaveLength(17);
+  });
+
+  it('on connections of an endpoint count who is logged in, and a place that is left can be taken', async () => {
+    const gateway = await startGateway({ limits: { connectionsPerEndpoint: 1 } });
+    const waiting = new RawClient(gateway).say(startup());
+    const first = clientOf(gateway);
+    await first.connect();
+    await expect(clientOf(gateway).connect()).rejects.toMatchObject({
+      code: '53300',
+      message: 'too many connections to this endpoint',
+    });
+    await first.end();
+    await waitFor(() => gateway.limits.counts.endpoints === 0, 3_000);
+    const next = clientOf(gateway);
+    await next.connect();
+    await next.end();
+    waiting.socket.destroy();
+    await waitFor(() => Object.values(gateway.limits.counts).every((count) => count === 0), 6_000);
+  });
+
+  it('that are reached are told after the startup packet, and let cancel requests through', async () => {
+    const gateway = await startGateway({ limits: { connections: 1, farewells: 2 } });
+    const first = clientOf(gateway);
+    await first.connect();
+    const refused = new RawClient(gateway).say(encodeSslRequest());
+    await waitFor(() => refused.heard.toString() === 'N', 3_000);
+    expect(errorIn((await refused.say(startup()).untilEnd()).subarray(1))).toEqual({
+      code: '53300',
+      message: 'too many connections to this gateway',
+    });
+    refused.socket.destroy();
+    const { processID, secretKey } = first as unknown as { processID: number; secretKey: number };
+    const sleeping = expect(first.query('select pg_sleep(30)')).rejects.toMatchObject({ code: '57014' });
+    await waitFor(async () => (await activeSleepers()) === 1, 5_000);
+    const secret = Buffer.alloc(4);
+    secret.writeInt32BE(secretKey);
+    const canceller = new RawClient(gateway).say(encodeCancelRequest(processID, secret));
+    expect(await canceller.untilEnd()).toHaveLength(0);
+    canceller.socket.destroy();
+    await sleeping;
+    await first.end();
   });
 });
 

@@ -4,6 +4,7 @@
 import type { Connector, JourneyReport } from '@pgwake/connect-core';
 import { GatewayError, isGatewayError, toErrorResponse } from '@pgwake/gateway-errors';
 import type { EndpointId, RoleName, SessionId } from '@pgwake/ids';
+import type { Visit } from '@pgwake/limits';
 import { type ComputeConnection, type ComputeNetwork, createPgDial, sendCancel } from '@pgwake/pg-dial';
 import { encodeErrorResponse, encodeNoticeResponse } from '@pgwake/pg-wire';
 import type { Relay, RelayEnding } from '@pgwake/relay';
@@ -47,7 +48,10 @@ export interface SessionFacts {
 export type SessionOutcome =
   | { readonly kind: 'relayed'; readonly ending: RelayEnding }
   | { readonly kind: 'refused'; readonly error: GatewayError; readonly journey: JourneyReport | undefined }
-  | { readonly kind: 'cancelRequest'; readonly found: boolean };
+  | { readonly kind: 'cancelRequest'; readonly result: CancelResult };
+
+/** `limited`: too many of its source or at a time. `failed`: the compute could not be told. */
+export type CancelResult = 'sent' | 'unknownKey' | 'limited' | 'failed';
 
 export interface Session {
   /** Resolves when everything of the session is closed. Never rejects. */
@@ -60,14 +64,21 @@ export interface Session {
 
 const cancelLimitMs = 10_000;
 
-export function startSession(transport: ClientTransport, sessionId: SessionId, deps: SessionDeps): Session {
-  const session = new PgSession(transport, sessionId, deps);
+/** Ends the visit with itself. */
+export function startSession(
+  transport: ClientTransport,
+  sessionId: SessionId,
+  deps: SessionDeps,
+  visit: Visit,
+): Session {
+  const session = new PgSession(transport, sessionId, deps, visit);
   return { ended: session.run(), drain: () => session.drain(), end: () => session.end() };
 }
 
 class PgSession {
   readonly #deps: SessionDeps;
   readonly #sessionId: SessionId;
+  readonly #visit: Visit;
   readonly #stop = new AbortController();
   #client: Client;
   #protocolMinor = 0;
@@ -76,9 +87,10 @@ class PgSession {
   #relay: Relay | undefined;
   #draining = false;
 
-  constructor(transport: ClientTransport, sessionId: SessionId, deps: SessionDeps) {
+  constructor(transport: ClientTransport, sessionId: SessionId, deps: SessionDeps, visit: Visit) {
     this.#deps = deps;
     this.#sessionId = sessionId;
+    this.#visit = visit;
     this.#client = { transport, reader: new LoginReader(transport.duplex) };
   }
 
@@ -91,6 +103,7 @@ class PgSession {
       await this.#refuse(told);
       outcome = { kind: 'refused', error: told, journey: this.#journey };
     }
+    this.#visit.end();
     this.#deps.observer.ended(this.#facts(), outcome);
   }
 
@@ -105,7 +118,8 @@ class PgSession {
   }
 
   async #serve(): Promise<SessionOutcome> {
-    const { access, authentication, loginTimeoutMs } = this.#deps;
+    const { access, authentication: policy, loginTimeoutMs } = this.#deps;
+    const visit = this.#visit;
     const login = startLimit(loginTimeoutMs, this.#stop.signal);
     try {
       const negotiated = await negotiate(this.#client, login.signal, (client) => {
@@ -113,14 +127,15 @@ class PgSession {
       });
       if (negotiated.kind === 'cancel') return await this.#cancel(negotiated.key);
       this.#protocolMinor = negotiated.protocolMinor;
-      this.#admitted = await authenticate(
-        this.#client,
-        negotiated.parameters,
-        this.#sessionId,
+      if (visit.refusal !== undefined) throw visit.refusal;
+      this.#admitted = await authenticate(this.#client, negotiated.parameters, {
+        sessionId: this.#sessionId,
         access,
-        authentication,
-        login.signal,
-      );
+        policy,
+        visit,
+        limit: login.signal,
+      });
+      visit.takePlace(this.#admitted.endpoint);
     } finally {
       login.release();
     }
@@ -176,15 +191,25 @@ class PgSession {
 
   /** Never answers, whether the key is known or not, and never wakes anything: a compute that sleeps runs no query. */
   async #cancel(key: BackendKey): Promise<SessionOutcome> {
+    const result = await this.#sendCancel(key);
+    await this.#close(undefined);
+    return { kind: 'cancelRequest', result };
+  }
+
+  async #sendCancel(key: BackendKey): Promise<CancelResult> {
     const { cancelKeys, network } = this.#deps;
+    if (!this.#visit.mayCancel()) return 'limited';
     const target = cancelKeys.find(key);
-    if (target !== undefined) {
-      const limit = startLimit(cancelLimitMs, this.#stop.signal);
-      await sendCancel({ ...target, signal: limit.signal }, network).catch(() => undefined);
+    if (target === undefined) return 'unknownKey';
+    const limit = startLimit(cancelLimitMs, this.#stop.signal);
+    try {
+      await sendCancel({ ...target, signal: limit.signal }, network);
+      return 'sent';
+    } catch {
+      return 'failed';
+    } finally {
       limit.release();
     }
-    await this.#close(undefined);
-    return { kind: 'cancelRequest', found: target !== undefined };
   }
 
   async #refuse(error: GatewayError): Promise<void> {

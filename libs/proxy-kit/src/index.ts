@@ -11,6 +11,7 @@ export { systemClock } from './system-clock.js';
 export {
   certificatesToken,
   clientDoorToken,
+  clientLimitsToken,
   computeNetworkToken,
   connectorToken,
   logToken,

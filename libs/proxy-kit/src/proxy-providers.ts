@@ -9,6 +9,7 @@ import { type Logger, type ProxyMetrics, createProxyMetrics, createRegistry } fr
 import { type WakeClient, createWakeClient } from '@pgwake/wake-client';
 import { createCertificateLog } from './certificate-log.js';
 import { openCertificateStore } from './certificate-store.js';
+import { createClientLimits } from './client-limits.js';
 import { loadComputeNetwork } from './compute-network.js';
 import { Lifecycle } from './lifecycle.js';
 import { type OpenNodeCache, openNodeCache } from './node-cache.js';
@@ -17,6 +18,7 @@ import { createSessionLog } from './session-log.js';
 import { systemClock } from './system-clock.js';
 import {
   certificatesToken,
+  clientLimitsToken,
   computeNetworkToken,
   connectorToken,
   logToken,
@@ -54,6 +56,11 @@ export function createProxyProviders(options: ProxyOptions): Provider[] {
     },
     { provide: wakeClientToken, useFactory: () => createWakeClient({ address: settings.wakeAddress }) },
     { provide: computeNetworkToken, useFactory: () => loadComputeNetwork(settings) },
+    {
+      provide: clientLimitsToken,
+      useFactory: (metrics: ProxyMetrics) => createClientLimits(settings, metrics),
+      inject: [metricsToken],
+    },
     {
       provide: nodeCacheToken,
       useFactory: (metrics: ProxyMetrics) => openNodeCache(settings, log, metrics),

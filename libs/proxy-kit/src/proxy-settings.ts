@@ -1,6 +1,7 @@
 // The settings of every proxy, whatever its clients speak.
 
 import { type SettingsOf, nodeCacheSettings, setting } from '@pgwake/nest-kit';
+import { limitSettings } from './client-limits.js';
 import { tlsSettings } from './tls-settings.js';
 
 export const proxySettings = {
@@ -49,6 +50,7 @@ export const proxySettings = {
     { low: 1, high: 86_400_000 },
     'With Redis: how long a node address is used without looking into Redis again, in milliseconds.',
   ),
+  ...limitSettings,
   ...nodeCacheSettings,
   logLevel: setting.choice(
     'PGWAKE_LOG_LEVEL',

@@ -35,7 +35,8 @@ export function createSessionLog(log: Logger, metrics: ProxyMetrics): SessionObs
           return;
         }
         case 'cancelRequest':
-          log.info({ ...keys, found: outcome.found }, 'cancel request');
+          metrics.cancelRequests.inc({ result: outcome.result });
+          log.info({ ...keys, result: outcome.result }, 'cancel request');
       }
     },
   };

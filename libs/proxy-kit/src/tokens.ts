@@ -10,4 +10,5 @@ export const nodeCacheToken = Symbol('OpenNodeCache');
 export const wakeClientToken = Symbol('WakeClient');
 export const computeNetworkToken = Symbol('ComputeNetwork');
 export const connectorToken = Symbol('Connector');
+export const clientLimitsToken = Symbol('ClientLimits');
 export const sessionObserverToken = Symbol('SessionObserver');

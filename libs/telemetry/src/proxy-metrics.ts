@@ -21,6 +21,10 @@ export interface ProxyMetrics {
   readonly certificateLoads: Counter<'outcome'>;
   /** Unix time in seconds; nothing where no TLS is offered. */
   readonly certificateNotAfter: Gauge<'certificate'>;
+  /** Clients that a limit kept out. `limit`: as in docs/limits.md. */
+  readonly refusals: Counter<'limit'>;
+  /** `result`: sent, unknownKey, notAllowed, limited, failed. */
+  readonly cancelRequests: Counter<'result'>;
   readonly relayedBytes: Counter<'direction'>;
   countError(code: ErrorCode, blame: Blame): void;
 }
@@ -77,6 +81,18 @@ export function createProxyMetrics(registry: MetricsRegistry): ProxyMetrics {
       name: 'pgwake_certificate_not_after_seconds',
       help: 'When the TLS certificate in use expires, as Unix time',
       labelNames: ['certificate'],
+      registers,
+    }),
+    refusals: new Counter({
+      name: 'pgwake_refusals_total',
+      help: 'Clients and requests refused because of a limit',
+      labelNames: ['limit'],
+      registers,
+    }),
+    cancelRequests: new Counter({
+      name: 'pgwake_cancel_requests_total',
+      help: 'Cancel requests, by what became of them',
+      labelNames: ['result'],
       registers,
     }),
     relayedBytes: new Counter({

@@ -23,6 +23,7 @@ export {
   startScriptedWake,
 } from './scripted-wake.js';
 export { type PasswordLogin, makePasswordLogin } from './password-login.js';
+export { createUnlimitedVisit } from './unlimited-visit.js';
 export { waitFor } from './wait-for.js';
 export { startTestPostgres, type TestPostgres, type TestPostgresOptions, type TestRole } from './postgres.js';
 export { type EndpointConnection, type EndpointView, System, type SystemOptions, type TestEndpoint } from './system.js';

@@ -1,0 +1,9 @@
+export {
+  ClientLimits,
+  type ClientLimitsDeps,
+  type ClientLimitsSettings,
+  type Entry,
+  type Limit,
+  type Visit,
+} from './client-limits.js';
+export { type MonotonicClock, type TokenBucketSettings, TokenBuckets } from './token-buckets.js';
