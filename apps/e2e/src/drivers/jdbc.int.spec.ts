@@ -1,4 +1,5 @@
+import * as runner from '@jest/globals';
 import { jdbc } from './jdbc.js';
 import { tellStories } from './tell-stories.js';
 
-tellStories(jdbc);
+tellStories(jdbc, runner);

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { benches, findMissingPgbench, makeTables, runBench, transactions } from './pgbench.js';
 import { type Stages, openStages } from './stage.js';
 import { modes } from './stories.js';
-import { describeWith } from './tell-stories.js';
+import { skipWithout } from './tell-stories.js';
 
-describeWith(findMissingPgbench())('pgbench', () => {
+skipWithout(findMissingPgbench(), describe)('pgbench', () => {
   let stages: Stages;
   beforeAll(async () => {
     stages = await openStages();

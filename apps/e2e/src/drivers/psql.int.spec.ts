@@ -1,4 +1,5 @@
+import * as runner from '@jest/globals';
 import { psql } from './psql.js';
 import { tellStories } from './tell-stories.js';
 
-tellStories(psql);
+tellStories(psql, runner);
