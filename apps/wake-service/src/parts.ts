@@ -14,6 +14,8 @@ import { EndpointKeeper } from './endpoint-keeper.js';
 import type { Foundation } from './foundation.js';
 import { EndpointAccessReader } from './roles/endpoint-access.js';
 import { RoleKeeper } from './roles/role-keeper.js';
+import { TokenAccessReader } from './roles/token-access.js';
+import { TokenKeeper } from './roles/token-keeper.js';
 import type { WakeServiceSettings } from './settings.js';
 
 export interface Parts {
@@ -25,6 +27,8 @@ export interface Parts {
   readonly keeper: EndpointKeeper;
   readonly roles: RoleKeeper;
   readonly access: EndpointAccessReader;
+  readonly tokenKeeper: TokenKeeper;
+  readonly tokenAccess: TokenAccessReader;
 }
 
 export function createParts(
@@ -64,6 +68,9 @@ export function createParts(
 
   driver.onExit((ref, detail) => exits.heard(ref, detail));
 
+  const roles = new RoleKeeper(catalog, driver, adopter, exits);
+  const access = new EndpointAccessReader(catalog, links, mockSecret);
+
   return {
     links,
     watches,
@@ -71,7 +78,9 @@ export function createParts(
     suspender,
     waker: new ComputeWaker(catalog, starter, adopter, exits, keys, metrics),
     keeper: new EndpointKeeper(catalog, driver, suspender, log),
-    roles: new RoleKeeper(catalog, driver, adopter, exits),
-    access: new EndpointAccessReader(catalog, links, mockSecret),
+    roles,
+    access,
+    tokenKeeper: new TokenKeeper(catalog, roles),
+    tokenAccess: new TokenAccessReader(catalog, access),
   };
 }

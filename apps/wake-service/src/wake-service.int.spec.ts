@@ -251,6 +251,42 @@ describe('roles', () => {
     expect(await fits(id, 'too', 'made_in_sql')).toBe(true);
   });
 
+  it('take tokens instead of a password, until somebody sets one', async () => {
+    const { id, password } = await newEndpoint();
+    const path = `/endpoints/${id}/roles/app/tokens`;
+    const ask = () => proxy.getTokenAccess({ endpoint: id, role: 'app' as RoleName, sessionId }, never);
+    expect(await ask()).toEqual({ login: undefined, disabled: false, allowedNetworks: [] });
+
+    const rule = { jwksUrl: 'https://login.example/keys', issuer: 'https://login.example', audience: 'shop' };
+    expect((await call('PUT', path, rule)).body).toEqual({ name: 'app', applied: 'atNextWake' });
+    expect(await fits(id, password)).toBe(false);
+    const { login: sleeping } = await ask();
+    expect(sleeping?.rule).toEqual({
+      keySet: { kind: 'url', url: rule.jwksUrl },
+      issuer: rule.issuer,
+      audience: rule.audience,
+    });
+    const node = await wake(id);
+    const { login: awake } = await ask();
+    expect(awake).toEqual(sleeping);
+    await expect(login(node, password)).rejects.toThrow('password authentication failed');
+
+    const jwks = { keys: [{ kty: 'OKP', crv: 'Ed25519', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' }] };
+    expect((await call('PUT', path, { jwks })).body).toEqual({ name: 'app', applied: 'now' });
+    expect((await ask()).login?.rule).toEqual({
+      keySet: { kind: 'inline', jwks: JSON.stringify(jwks) },
+      issuer: undefined,
+      audience: undefined,
+    });
+    expect((await ask()).login?.clientKey).not.toEqual(awake?.clientKey);
+
+    await call('PUT', `/endpoints/${id}/roles/app`, { password: 'mine' });
+    expect((await ask()).login).toBeUndefined();
+    await (await login(node, 'mine')).end();
+    expect((await call('DELETE', path)).status).toBe(204);
+    expect((await call('DELETE', path)).status).toBe(404);
+  });
+
   it('that own something lose their login when they are dropped', async () => {
     const { id, password } = await newEndpoint();
     await call('DELETE', `/endpoints/${id}/roles/app`);
@@ -323,6 +359,21 @@ describe('the admin API', () => {
     ['an unknown path', 'GET', '/nowhere', undefined, 404],
     ['a network that is none', 'PATCH', '/endpoints/nowhere', { allowedNetworks: ['10.0.0.0/33'] }, 400],
     ['a change of nothing', 'PATCH', '/endpoints/nowhere', {}, 400],
+    ['tokens without keys', 'PUT', '/endpoints/nowhere/roles/app/tokens', {}, 400],
+    [
+      'tokens with a private key',
+      'PUT',
+      '/endpoints/nowhere/roles/app/tokens',
+      { jwks: { keys: [{ kty: 'OKP', crv: 'Ed25519', x: 'AA', d: 'AA' }] } },
+      400,
+    ],
+    [
+      'tokens with keys from a file',
+      'PUT',
+      '/endpoints/nowhere/roles/app/tokens',
+      { jwksUrl: 'file:///etc/passwd' },
+      400,
+    ],
   ])('refuses %s', async (_, method, path, body, status) => {
     const answer = await call(method, path, body);
     expect(answer.status).toBe(status);

@@ -11,6 +11,8 @@ import { WakeController } from './grpc/wake.controller.js';
 import type { Parts } from './parts.js';
 import { EndpointAccessReader } from './roles/endpoint-access.js';
 import { RoleKeeper } from './roles/role-keeper.js';
+import { TokenAccessReader } from './roles/token-access.js';
+import { TokenKeeper } from './roles/token-keeper.js';
 import { catalogToken, logToken } from './tokens.js';
 
 @Module({})
@@ -27,6 +29,8 @@ export class WakeServiceModule {
         { provide: EndpointKeeper, useValue: parts.keeper },
         { provide: RoleKeeper, useValue: parts.roles },
         { provide: EndpointAccessReader, useValue: parts.access },
+        { provide: TokenKeeper, useValue: parts.tokenKeeper },
+        { provide: TokenAccessReader, useValue: parts.tokenAccess },
       ],
     };
   }

@@ -8,6 +8,7 @@ import { createLife } from './life.js';
 import { migrate } from './migrate.js';
 import { becomePresent } from './presence.js';
 import { createRoles } from './roles.js';
+import { createTokenLogins } from './token-logins.js';
 import { createWakeHistory } from './wake-history.js';
 
 export interface CatalogConnection extends Catalog {
@@ -45,6 +46,7 @@ export async function connectCatalog(
     ...createEndpoints(pool),
     ...createLife(pool, presence.self),
     ...createRoles(pool),
+    ...createTokenLogins(pool),
     ...createWakeHistory(pool),
     mockSecret: () => mockSecret(pool),
     ping: async () => void (await pool.query('select 1')),

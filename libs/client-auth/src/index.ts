@@ -3,6 +3,7 @@ export {
   type ScramVerifier,
   checkPassword,
   deriveVerifier,
+  fitVerifier,
   formatVerifier,
   makeMockVerifier,
   parseVerifier,

@@ -13,6 +13,7 @@ import {
   hmac,
   keyBytes,
   maxIterations,
+  sha256,
 } from './scram-crypto.js';
 
 export interface ScramVerifier {
@@ -81,6 +82,11 @@ export async function checkPassword(password: string, verifier: ScramVerifier): 
   if (verifier.iterations > maxIterations || password.includes('\0')) return undefined;
   const { clientKey, storedKey } = await deriveKeys(password, verifier.salt, verifier.iterations);
   return equalBytes(storedKey, verifier.storedKey) ? { clientKey, serverKey: verifier.serverKey } : undefined;
+}
+
+/** Whether a login with these keys would be let in by a server with that verifier. */
+export function fitVerifier({ clientKey, serverKey }: ScramKeys, verifier: ScramVerifier): boolean {
+  return equalBytes(sha256(clientKey), verifier.storedKey) && equalBytes(serverKey, verifier.serverKey);
 }
 
 /**

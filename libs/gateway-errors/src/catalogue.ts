@@ -213,6 +213,16 @@ export const catalogue = {
     'the gateway cannot reach its control service',
     'Try again in a moment.',
   ),
+  TOKEN_KEYS_UNAVAILABLE: entry(
+    'control',
+    '08001',
+    503,
+    'stop',
+    'trusted',
+    'warn',
+    'the keys that tokens are checked with cannot be fetched',
+    'Try again in a moment.',
+  ),
   COMPUTE_REFUSED: entry(
     'compute',
     '08001',

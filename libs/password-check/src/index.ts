@@ -1,3 +1,5 @@
+export { AnswerCache, type Answered } from './answer-cache.js';
+export { orAbort } from './or-abort.js';
 export {
   type PasswordCheck,
   type PasswordCheckDeps,

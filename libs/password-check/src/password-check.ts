@@ -5,14 +5,20 @@
 // was proved is remembered, and that as a keyed hash.
 
 import { createHmac, randomBytes } from 'node:crypto';
-import { type ScramKeys, checkPassword } from '@pgwake/client-auth';
+import { type ScramKeys, type ScramVerifier, checkPassword, parseVerifier } from '@pgwake/client-auth';
 import { GatewayError } from '@pgwake/gateway-errors';
 import type { EndpointId, RoleName, SessionId } from '@pgwake/ids';
 import { isAllowedBy } from '@pgwake/ip-networks';
+import type { EndpointAccess, EndpointAccessRequest } from '@pgwake/wake-api';
 import { LRUCache } from 'lru-cache';
+import { AnswerCache } from './answer-cache.js';
 import { FairQueue } from './fair-queue.js';
-import { type AccessPort, type KnownVerifier, VerifierCache } from './verifier-cache.js';
 import { orAbort } from './or-abort.js';
+
+/** Who may log in is wake-service's to say. Rejects with a GatewayError. */
+export interface AccessPort {
+  getEndpointAccess(request: EndpointAccessRequest, signal: AbortSignal): Promise<EndpointAccess>;
+}
 
 export interface PasswordLogin {
   readonly endpoint: EndpointId;
@@ -38,6 +44,10 @@ export interface PasswordCheckDeps {
   readonly now: () => number;
 }
 
+interface KnownVerifier extends EndpointAccess {
+  readonly parsed: ScramVerifier;
+}
+
 /** Node derives keys on its four threads for such work; as many are left for names and files. */
 const derivationsAtOnce = 2;
 const maxWaitingPerEndpoint = 64;
@@ -46,7 +56,7 @@ const maxKeys = 10_000;
 const keysIdleMs = 600_000;
 
 export function createPasswordCheck({ access, now }: PasswordCheckDeps): PasswordCheck {
-  const verifiers = new VerifierCache(access, now);
+  const verifiers = new AnswerCache((request, signal) => readVerifier(access, request, signal), now);
   const queue = new FairQueue({ atOnce: derivationsAtOnce, maxWaitingPerLane: maxWaitingPerEndpoint });
   const proved = new LRUCache<string, ScramKeys>({ max: maxKeys, ttl: keysIdleMs, updateAgeOnGet: true });
   const underWay = new Map<string, Promise<ScramKeys | undefined>>();
@@ -65,7 +75,7 @@ export function createPasswordCheck({ access, now }: PasswordCheckDeps): Passwor
     let derivation = underWay.get(key);
     if (derivation === undefined) {
       derivation = queue
-        .run(login.endpoint, () => checkPassword(login.password, known.verifier))
+        .run(login.endpoint, () => checkPassword(login.password, known.parsed))
         .then((derived) => {
           if (derived !== undefined) proved.set(key, derived);
           return derived;
@@ -79,12 +89,13 @@ export function createPasswordCheck({ access, now }: PasswordCheckDeps): Passwor
   return {
     async prove(login, signal) {
       const startedMs = now();
-      let known = await verifiers.read(login, signal);
+      const first = await verifiers.read(login, signal);
+      let known = first.answer;
       let keys = await check(login, known, signal);
-      if (keys === undefined && known.askedAtMs < startedMs) {
+      if (keys === undefined && first.askedAtMs < startedMs) {
         // The password may be newer than what is known of it.
-        const latest = await verifiers.readSince(login, startedMs, signal);
-        if (latest.text !== known.text) keys = await check(login, latest, signal);
+        const { answer: latest } = await verifiers.readSince(login, startedMs, signal);
+        if (latest.verifier !== known.verifier) keys = await check(login, latest, signal);
         known = latest;
       }
       if (keys === undefined) throw new GatewayError('PASSWORD_FAILED', { params: { user: login.role } });
@@ -94,11 +105,22 @@ export function createPasswordCheck({ access, now }: PasswordCheckDeps): Passwor
   };
 }
 
+async function readVerifier(
+  access: AccessPort,
+  request: EndpointAccessRequest,
+  signal: AbortSignal,
+): Promise<KnownVerifier> {
+  const found = await access.getEndpointAccess(request, signal);
+  const parsed = parseVerifier(found.verifier);
+  if (parsed === undefined) throw new GatewayError('INTERNAL', { detail: 'wake-service gave a malformed verifier' });
+  return { ...found, parsed };
+}
+
 /** NUL is in none of the names, so no two logins have the same text. */
 function fingerprint(
   hashKey: Uint8Array,
   { endpoint, role, password }: PasswordLogin,
-  { text }: KnownVerifier,
+  { verifier }: KnownVerifier,
 ): string {
-  return createHmac('sha256', hashKey).update(`${endpoint}\0${role}\0${text}\0${password}`).digest('base64');
+  return createHmac('sha256', hashKey).update(`${endpoint}\0${role}\0${verifier}\0${password}`).digest('base64');
 }

@@ -4,6 +4,8 @@ export {
   type EndpointAccessRequest,
   type NodeAddress,
   type StartKind,
+  type TokenAccess,
+  type TokenRule,
   type WakeFailure,
   type WakeFailureReason,
   type WakeOutcome,

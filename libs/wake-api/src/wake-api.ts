@@ -64,6 +64,30 @@ export interface EndpointAccessRequest {
   readonly sessionId: SessionId;
 }
 
+/** Which tokens prove that a client may be the role: https://www.rfc-editor.org/rfc/rfc7519 */
+export interface TokenRule {
+  /** Public keys that sign them: where they are, or themselves, as the JSON of RFC 7517. */
+  readonly keySet: { readonly kind: 'url'; readonly url: string } | { readonly kind: 'inline'; readonly jwks: string };
+  /** What `iss` and `aud` have to be; `undefined`: anything. */
+  readonly issuer: string | undefined;
+  readonly audience: string | undefined;
+}
+
+export interface TokenAccess {
+  /** `undefined`: no token lets anybody in, because there is no such endpoint or role, or it takes none. */
+  readonly login:
+    | {
+        readonly rule: TokenRule;
+        /** SCRAM keys of the role. As secret as its password. */
+        readonly clientKey: Uint8Array;
+        readonly serverKey: Uint8Array;
+      }
+    | undefined;
+  readonly disabled: boolean;
+  /** As in {@link EndpointAccess}. */
+  readonly allowedNetworks: readonly string[];
+}
+
 export interface EndpointAccess {
   /** `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`; made up for an unknown endpoint or role. */
   readonly verifier: string;

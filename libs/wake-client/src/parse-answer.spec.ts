@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { type EndpointId, parseEndpointId } from '@pgwake/ids';
-import { parseAccessResponse, parseWakeResponse } from './parse-answer.js';
+import { parseAccessResponse, parseTokenAccessResponse, parseWakeResponse } from './parse-answer.js';
 
 const demo = parseEndpointId('demo') as EndpointId;
 
@@ -117,4 +117,41 @@ it('an answer about access needs a verifier', () => {
   expect(parseAccessResponse({ verifier: 'v', allowedNetworks: [1] })).toMatchObject({ ok: false });
   expect(parseAccessResponse({ verifier: 'v', endpointDisabled: true })).toMatchObject({ value: { disabled: true } });
   expect(parseAccessResponse({})).toMatchObject({ ok: false });
+});
+
+describe('token access', () => {
+  const key = Buffer.alloc(32, 1);
+  const message = { rule: { jwksUrl: 'https://login.example/keys', audience: 'shop' }, clientKey: key, serverKey: key };
+
+  it('is a rule with the keys for the login', () => {
+    expect(parseTokenAccessResponse(message)).toEqual({
+      ok: true,
+      value: {
+        login: {
+          rule: { keySet: { kind: 'url', url: 'https://login.example/keys' }, issuer: undefined, audience: 'shop' },
+          clientKey: key,
+          serverKey: key,
+        },
+        disabled: false,
+        allowedNetworks: [],
+      },
+    });
+  });
+
+  it('is nothing for a role that takes no tokens', () => {
+    expect(parseTokenAccessResponse({ endpointDisabled: true })).toEqual({
+      ok: true,
+      value: { login: undefined, disabled: true, allowedNetworks: [] },
+    });
+  });
+
+  it.each([
+    ['no keys', { ...message, clientKey: undefined }],
+    ['keys of a wrong length', { ...message, serverKey: Buffer.alloc(31) }],
+    ['two key sets', { ...message, rule: { jwksUrl: 'https://login.example/keys', jwks: '{}' } }],
+    ['no key set', { ...message, rule: { issuer: 'x' } }],
+    ['a rule that is none', { ...message, rule: 'x' }],
+  ])('with %s makes no sense', (_what, broken) => {
+    expect(parseTokenAccessResponse(broken)).toMatchObject({ ok: false });
+  });
 });

@@ -7,6 +7,8 @@ import {
   type EndpointAccess,
   type NodeAddress,
   type StartKind,
+  type TokenAccess,
+  type TokenRule,
   type WakeFailure,
   type WakeOutcome,
   type WokenNode,
@@ -40,6 +42,39 @@ export function parseAccessResponse(message: unknown): ParsedAnswer<EndpointAcce
     if (!isTexts(allowedNetworks)) throw new Malformed('allowed networks that are no list of texts');
     return { verifier, disabled: endpointDisabled === true, allowedNetworks };
   });
+}
+
+/** GetTokenAccessResponse. */
+export function parseTokenAccessResponse(message: unknown): ParsedAnswer<TokenAccess> {
+  return attempt(() => {
+    const { rule, clientKey, serverKey, endpointDisabled, allowedNetworks = [] } = toRecord(message, 'response');
+    if (!isTexts(allowedNetworks)) throw new Malformed('allowed networks that are no list of texts');
+    const access = { disabled: endpointDisabled === true, allowedNetworks };
+    if (rule === undefined || rule === null) return { login: undefined, ...access };
+    if (!isKey(clientKey) || !isKey(serverKey)) throw new Malformed('a rule without keys');
+    return { login: { rule: parseTokenRule(rule), clientKey, serverKey }, ...access };
+  });
+}
+
+function parseTokenRule(message: unknown): TokenRule {
+  const { jwksUrl, jwks, issuer, audience } = toRecord(message, 'rule');
+  const url = textOf(jwksUrl);
+  const inline = textOf(jwks);
+  const restrictions = { issuer: textOf(issuer), audience: textOf(audience) };
+  if (url !== undefined && inline === undefined) return { keySet: { kind: 'url', url }, ...restrictions };
+  if (url === undefined && inline !== undefined) {
+    return { keySet: { kind: 'inline', jwks: inline }, ...restrictions };
+  }
+  throw new Malformed('a rule without one key set');
+}
+
+/** Of SCRAM-SHA-256. */
+function isKey(value: unknown): value is Uint8Array {
+  return value instanceof Uint8Array && value.length === 32;
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
 function attempt<T>(parse: () => T): ParsedAnswer<T> {

@@ -9,6 +9,7 @@ import { type ErrorCode, GatewayError } from '@pgwake/gateway-errors';
 import {
   type EndpointAccess,
   type EndpointAccessRequest,
+  type TokenAccess,
   type WakeOutcome,
   type WakeRequest,
   wakePackage,
@@ -17,7 +18,7 @@ import {
 } from '@pgwake/wake-api';
 import { type WakeClientTls, channelOptions, createChannelCredentials } from './channel.js';
 import { classifyCallError } from './classify-call-error.js';
-import { type ParsedAnswer, parseAccessResponse, parseWakeResponse } from './parse-answer.js';
+import { type ParsedAnswer, parseAccessResponse, parseTokenAccessResponse, parseWakeResponse } from './parse-answer.js';
 
 export type { WakeClientTls } from './channel.js';
 
@@ -44,6 +45,8 @@ export interface WakeClient extends WakePort {
    * WAKE_SERVICE_UNAVAILABLE: no answer in time. INTERNAL: an answer without sense.
    */
   getEndpointAccess(request: EndpointAccessRequest, signal: AbortSignal): Promise<EndpointAccess>;
+  /** What a token is to be checked against, and the keys for the login; otherwise as `getEndpointAccess`. */
+  getTokenAccess(request: EndpointAccessRequest, signal: AbortSignal): Promise<TokenAccess>;
   /** New calls fail with WAKE_SERVICE_UNAVAILABLE from now on; those under way end as they may. */
   close(): void;
 }
@@ -64,9 +67,25 @@ const waitForConnection = new Metadata({ waitForReady: true });
 /** Connects in the background at once, so that the first cold start does not pay for it. Throws for settings without sense. */
 export function createWakeClient(settings: WakeClientSettings): WakeClient {
   const { address, callTimeoutMs = 60_000, accessTimeoutMs = 10_000, tls } = settings;
-  const { wakeCompute, getEndpointAccess } = loadMethods();
+  const { wakeCompute, getEndpointAccess, getTokenAccess } = loadMethods();
   const client = new Client(address, createChannelCredentials(tls), channelOptions);
   client.getChannel().getConnectivityState(true);
+
+  const askAccess = <T>(
+    method: Call<T>['method'],
+    { endpoint, role, sessionId }: EndpointAccessRequest,
+    parse: Call<T>['parse'],
+    signal: AbortSignal,
+  ): Promise<T> =>
+    ask(client, {
+      method,
+      request: { endpoint, role, sessionId },
+      metadata: waitForConnection,
+      timeoutMs: accessTimeoutMs,
+      signal,
+      parse,
+      codes: { timeout: 'WAKE_SERVICE_UNAVAILABLE', nonsense: 'INTERNAL' },
+    });
 
   return {
     wake: ({ endpoint, suspectGeneration, sessionId }, signal) =>
@@ -79,16 +98,8 @@ export function createWakeClient(settings: WakeClientSettings): WakeClient {
         parse: (response) => parseWakeResponse(response, endpoint),
         codes: { timeout: 'WAKE_TIMEOUT', nonsense: 'WAKE_FAILED' },
       }),
-    getEndpointAccess: ({ endpoint, role, sessionId }, signal) =>
-      ask(client, {
-        method: getEndpointAccess,
-        request: { endpoint, role, sessionId },
-        metadata: waitForConnection,
-        timeoutMs: accessTimeoutMs,
-        signal,
-        parse: parseAccessResponse,
-        codes: { timeout: 'WAKE_SERVICE_UNAVAILABLE', nonsense: 'INTERNAL' },
-      }),
+    getEndpointAccess: (request, signal) => askAccess(getEndpointAccess, request, parseAccessResponse, signal),
+    getTokenAccess: (request, signal) => askAccess(getTokenAccess, request, parseTokenAccessResponse, signal),
     close: () => client.close(),
   };
 }
@@ -128,9 +139,9 @@ function invoke<T>(client: Client, { method, request, metadata, timeoutMs, signa
 function loadMethods() {
   const definitions = loadSync(fileURLToPath(wakeProtoUrl), { longs: String, enums: String });
   const service = definitions[`${wakePackage}.${wakeServiceName}`] as Record<string, MethodDefinition<object, unknown>>;
-  const { WakeCompute, GetEndpointAccess } = service;
-  if (WakeCompute === undefined || GetEndpointAccess === undefined) {
+  const { WakeCompute, GetEndpointAccess, GetTokenAccess } = service;
+  if (WakeCompute === undefined || GetEndpointAccess === undefined || GetTokenAccess === undefined) {
     throw new Error(`${wakeProtoUrl} does not define the calls of ${wakeServiceName}`);
   }
-  return { wakeCompute: WakeCompute, getEndpointAccess: GetEndpointAccess };
+  return { wakeCompute: WakeCompute, getEndpointAccess: GetEndpointAccess, getTokenAccess: GetTokenAccess };
 }

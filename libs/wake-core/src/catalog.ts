@@ -5,6 +5,7 @@ import type { EndpointId, Generation, Millis, RoleName } from '@pgwake/ids';
 import type { ComputeRef, RunningCompute, StartPhases } from './compute-driver.js';
 import type { EndpointRecord, OwnerId } from './endpoint-record.js';
 import type { RoleChange, RoleVerifier } from './roles.js';
+import type { TokenLogin } from './token-login.js';
 
 export interface NewEndpoint {
   readonly id: EndpointId;
@@ -98,6 +99,12 @@ export interface Catalog {
   storeAppliedRole(ref: ComputeRef, change: RoleChange): Promise<boolean>;
   /** What was read back from that generation becomes all there is; nothing is pending any more. Not while suspended. */
   replaceRoles(ref: ComputeRef, roles: readonly RoleVerifier[]): Promise<boolean>;
+
+  findTokenLogin(id: EndpointId, role: RoleName): Promise<TokenLogin | undefined>;
+  /** In the place of an earlier one. False when there is no such endpoint. */
+  storeTokenLogin(id: EndpointId, role: RoleName, login: TokenLogin): Promise<boolean>;
+  /** False when there was none. */
+  removeTokenLogin(id: EndpointId, role: RoleName): Promise<boolean>;
 
   recordWake(entry: WakeEntry): Promise<void>;
   /** The latest first. */

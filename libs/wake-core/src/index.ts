@@ -38,6 +38,7 @@ export {
 export { type AdoptionStep, planAdoption } from './plan-adoption.js';
 export { type ExitStep, type SuspendCause, type SuspendStep, planExit, planSuspend } from './plan-suspend.js';
 export { type WakeStep, planWake } from './plan-wake.js';
+export type { TokenLogin } from './token-login.js';
 export {
   type RoleChange,
   type RoleVerifier,

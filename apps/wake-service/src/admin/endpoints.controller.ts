@@ -4,13 +4,14 @@ import { randomBytes } from 'node:crypto';
 import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Patch, Post, Put, Query } from '@nestjs/common';
 import { deriveVerifier } from '@pgwake/client-auth';
 import { type EndpointId, type RoleName, millis } from '@pgwake/ids';
-import { describeAddress } from '@pgwake/wake-api';
+import { type TokenRule, describeAddress } from '@pgwake/wake-api';
 import type { Catalog, EndpointRecord } from '@pgwake/wake-core';
 import type { z } from 'zod';
 import { ComputeSuspender } from '../computes/suspend-compute.js';
 import { ComputeWaker } from '../computes/wake-computes.js';
 import { EndpointKeeper } from '../endpoint-keeper.js';
 import { type RoleChangeResult, RoleKeeper } from '../roles/role-keeper.js';
+import { TokenKeeper } from '../roles/token-keeper.js';
 import { catalogToken } from '../tokens.js';
 import { viewEndpoint, viewWake } from './endpoint-view.js';
 import { Operation } from './openapi.js';
@@ -28,6 +29,7 @@ export class EndpointsController {
     @Inject(catalogToken) private readonly catalog: Catalog,
     @Inject(EndpointKeeper) private readonly keeper: EndpointKeeper,
     @Inject(RoleKeeper) private readonly roles: RoleKeeper,
+    @Inject(TokenKeeper) private readonly tokens: TokenKeeper,
     @Inject(ComputeWaker) private readonly waker: ComputeWaker,
     @Inject(ComputeSuspender) private readonly suspender: ComputeSuspender,
   ) {}
@@ -127,6 +129,37 @@ export class EndpointsController {
     return { name, applied: requireDone(endpoint, await this.roles.change(endpoint, { kind: 'drop', name })) };
   }
 
+  @Put(':id/roles/:role/tokens')
+  @Operation({
+    summary: 'Let clients log in as a role with tokens (JWT) instead of a password, which no longer works then',
+    params: ['id', 'role'],
+    body: schemas.setTokensBody,
+    status: 200,
+    answer: schemas.roleView,
+  })
+  async setTokens(
+    @Param('id', id) endpoint: EndpointId,
+    @Param('role', role) name: RoleName,
+    @Body(validate(schemas.setTokensBody)) body: z.output<typeof schemas.setTokensBody>,
+  ) {
+    const result = await this.tokens.set(endpoint, name, toTokenRule(body));
+    return { name, applied: requireDone(endpoint, result) };
+  }
+
+  @Delete(':id/roles/:role/tokens')
+  @HttpCode(204)
+  @Operation({
+    summary: 'Take no more tokens for a role; it stays, without any password',
+    params: ['id', 'role'],
+    status: 204,
+  })
+  async removeTokens(@Param('id', id) endpoint: EndpointId, @Param('role', role) name: RoleName): Promise<void> {
+    await this.#require(endpoint);
+    if (!(await this.tokens.remove(endpoint, name))) {
+      throw problem(404, '42704', `role "${name}" of endpoint "${endpoint}" takes no tokens`);
+    }
+  }
+
   @Post(':id/wake')
   @HttpCode(200)
   @Operation({ summary: 'Wake the compute and wait for it', params: ['id'], status: 200, answer: schemas.wokenView })
@@ -173,6 +206,14 @@ export class EndpointsController {
     if (!record || record.availability === 'deleting') throw endpointNotFound(endpoint);
     return record;
   }
+}
+
+function toTokenRule({ jwksUrl, jwks, issuer, audience }: z.output<typeof schemas.setTokensBody>): TokenRule {
+  return {
+    keySet: jwksUrl === undefined ? { kind: 'inline', jwks: JSON.stringify(jwks) } : { kind: 'url', url: jwksUrl },
+    issuer,
+    audience,
+  };
 }
 
 function givenOrMade(given: string | undefined): { password: string; toShow: { password?: string } } {

@@ -67,6 +67,29 @@ export const changeEndpointBody = z
 
 export const setRoleBody = z.strictObject({ password: password.optional() });
 
+const longestJwks = 65_536;
+
+const text = z.string().min(1).max(1_000);
+
+/** RFC 7517, 5. Whether a key is of use shows when a token comes; here it is only kept. */
+const jwks = z
+  .object({ keys: z.array(z.record(z.string(), z.unknown())).min(1).max(100) })
+  .refine((set) => JSON.stringify(set).length <= longestJwks, 'must be at most 64 KB')
+  .refine((set) => set.keys.every((key) => !('d' in key) && !('k' in key)), 'must hold public keys only');
+
+export const setTokensBody = z
+  .strictObject({
+    jwksUrl: z
+      .url({ protocol: /^https?$/ })
+      .max(2_000)
+      .optional()
+      .describe('Where the keys are.'),
+    jwks: jwks.optional().describe('The keys themselves (RFC 7517).'),
+    issuer: text.optional().describe('What `iss` has to be; left out: anything.'),
+    audience: text.optional().describe('What `aud` has to be or hold; left out: anything.'),
+  })
+  .refine((body) => (body.jwksUrl === undefined) !== (body.jwks === undefined), 'must have one of jwksUrl and jwks');
+
 export const wakesQuery = z.strictObject({ limit: z.coerce.number().int().min(1).max(500).default(50) });
 
 const state = z.enum(['suspended', 'starting', 'running', 'suspending']);

@@ -1,6 +1,15 @@
 // wake-api's answers as messages of wake.proto, in the form that @grpc/proto-loader takes.
 
-import type { ComputeIdentity, NodeAddress, StartKind, WakeFailure, WakeOutcome, WokenNode } from '@pgwake/wake-api';
+import type {
+  ComputeIdentity,
+  NodeAddress,
+  StartKind,
+  TokenAccess,
+  TokenRule,
+  WakeFailure,
+  WakeOutcome,
+  WokenNode,
+} from '@pgwake/wake-api';
 
 interface NodeMessage {
   readonly endpoint: string;
@@ -18,6 +27,21 @@ interface FailureMessage {
   readonly detail: string;
 }
 
+interface TokenRuleMessage {
+  readonly jwksUrl?: string;
+  readonly jwks?: string;
+  readonly issuer: string;
+  readonly audience: string;
+}
+
+export interface TokenAccessResponse {
+  readonly rule?: TokenRuleMessage;
+  readonly clientKey?: Uint8Array;
+  readonly serverKey?: Uint8Array;
+  readonly endpointDisabled: boolean;
+  readonly allowedNetworks: readonly string[];
+}
+
 export type WakeComputeResponse = { readonly node: NodeMessage } | { readonly failure: FailureMessage };
 
 const startKinds: Record<StartKind, string> = {
@@ -28,6 +52,17 @@ const startKinds: Record<StartKind, string> = {
 
 export function toWakeResponse(outcome: WakeOutcome): WakeComputeResponse {
   return outcome.ok ? { node: toNode(outcome.node) } : { failure: toFailure(outcome.failure) };
+}
+
+export function toTokenAccessResponse({ login, disabled, allowedNetworks }: TokenAccess): TokenAccessResponse {
+  const access = { endpointDisabled: disabled, allowedNetworks };
+  if (login === undefined) return access;
+  const { rule, clientKey, serverKey } = login;
+  return { rule: toTokenRule(rule), clientKey, serverKey, ...access };
+}
+
+function toTokenRule({ keySet, issuer = '', audience = '' }: TokenRule): TokenRuleMessage {
+  return { ...(keySet.kind === 'url' ? { jwksUrl: keySet.url } : { jwks: keySet.jwks }), issuer, audience };
 }
 
 function toNode(node: WokenNode): NodeMessage {

@@ -7,8 +7,14 @@ import { type EndpointId, type RoleName, parseEndpointId, parseGeneration, parse
 import { wakeServiceName } from '@pgwake/wake-api';
 import { ComputeWaker } from '../computes/wake-computes.js';
 import { EndpointAccessReader } from '../roles/endpoint-access.js';
+import { TokenAccessReader } from '../roles/token-access.js';
 import { CallErrorFilter } from './call-error-filter.js';
-import { type WakeComputeResponse, toWakeResponse } from './wake-messages.js';
+import {
+  type TokenAccessResponse,
+  type WakeComputeResponse,
+  toTokenAccessResponse,
+  toWakeResponse,
+} from './wake-messages.js';
 
 interface WakeComputeRequest {
   readonly endpoint: string;
@@ -32,6 +38,7 @@ export class WakeController {
   constructor(
     @Inject(ComputeWaker) private readonly waker: ComputeWaker,
     @Inject(EndpointAccessReader) private readonly access: EndpointAccessReader,
+    @Inject(TokenAccessReader) private readonly tokens: TokenAccessReader,
   ) {}
 
   /** A caller that leaves is answered into the void; the wake it asked for goes on, others may be waiting for it. */
@@ -52,6 +59,11 @@ export class WakeController {
       requireRole(request.role),
     );
     return { verifier, endpointDisabled: disabled, allowedNetworks };
+  }
+
+  @GrpcMethod(wakeServiceName, 'GetTokenAccess')
+  async getTokenAccess(request: GetEndpointAccessRequest): Promise<TokenAccessResponse> {
+    return toTokenAccessResponse(await this.tokens.read(requireEndpoint(request.endpoint), requireRole(request.role)));
   }
 }
 
