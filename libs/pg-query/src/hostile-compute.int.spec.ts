@@ -1,5 +1,6 @@
 // Computes that say what no Postgres says. None of it may reach the next request, take memory, or end the process.
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   backendTag,
@@ -77,9 +78,13 @@ const untilGone: Step = async (client) => {
   client.close();
 };
 
-async function connect(...after: readonly Step[]): Promise<QueryConnection> {
+function logIn(): Step[] {
   const proof = steps.answerOnce(steps.encodeRow('cluster_name', clusterName));
-  const script = [steps.startup(), steps.authenticate(login.verifier), steps.greet(), proof, ...after, untilGone];
+  return [steps.startup(), steps.authenticate(login.verifier), steps.greet(), proof];
+}
+
+async function connect(...after: readonly Step[]): Promise<QueryConnection> {
+  const script = [...logIn(), ...after, untilGone];
   server = await startScriptedPostgres({ scripts: [script] });
   connection = await dialQuery(server.address, { user: 'app', keys: login.keys });
   return connection;
@@ -226,6 +231,59 @@ describe('a reset', () => {
     await ask(connection, 'SELECT 1');
     expect(await connection.reset()).toBe(false);
     expect(server.seen.resets).toBe(1);
+  });
+});
+
+describe('a cancelled request', () => {
+  const cancelled = encodeErrorResponse({ severity: 'ERROR', code: '57014', message: 'cancelled' });
+  const reset = [
+    concatBytes(encodeCommandComplete('SET'), ready),
+    concatBytes(encodeCommandComplete('DISCARD ALL'), ready),
+    concatBytes(encodeRowDescription(['u']), encodeDataRow(['app', 'app']), encodeCommandComplete('SELECT 1'), ready),
+  ];
+
+  it('is not over, and its connection nobody’s, before the cancel has been delivered', async () => {
+    const reason = new AbortController();
+    let deliver = (): void => undefined;
+    const delivered = new Promise<void>((resolve) => (deliver = resolve));
+    let answered = 0;
+    const count: Step = () => void (answered += 1);
+    const untilCancelled: Step = async () => {
+      await waitFor(() => server.seen.accepted === 2, 5_000);
+    };
+    server = await startScriptedPostgres({
+      scripts: [
+        [
+          ...logIn(),
+          untilCancelled,
+          answerRequest(concatBytes(parsed, bound, described, cancelled, ready)),
+          ...answerReset(...reset),
+          count,
+          ...answerReset(...reset),
+          count,
+          untilGone,
+        ],
+        [steps.wait(delivered), steps.startup()],
+      ],
+    });
+    connection = await dialQuery(server.address, { user: 'app', keys: login.keys });
+    const over: string[] = [];
+    const answer = ask(connection, 'SELECT pg_sleep(60)', reason.signal).then(({ outcome }) => {
+      over.push('answer');
+      return outcome;
+    });
+    const clean = connection.reset().then((done) => {
+      over.push('reset');
+      return done;
+    });
+    reason.abort();
+    await waitFor(() => answered === 1, 5_000);
+    for (let turn = 0; turn < 50; turn += 1) await nextTurn();
+    expect([over, answered]).toEqual([[], 1]);
+    deliver();
+    expect(await answer).toMatchObject({ error: { code: 'CLIENT_GONE' } });
+    expect(await clean).toBe(true);
+    expect([server.seen.cancels.length, answered]).toEqual([1, 2]);
   });
 });
 

@@ -266,6 +266,15 @@ describe('a cancelled request', () => {
     expect(cancelled).toBeGreaterThan(20);
   });
 
+  it('ends even if its sink takes no more', async () => {
+    const reason = new AbortController();
+    const paused = { ...collect(), onDataRow: () => (setImmediate(() => reason.abort()), false) };
+    const request = statement('SELECT repeat($1, 1000) FROM generate_series(1, 50000)', 'x');
+    const outcome = await connection.run(request, paused, reason.signal);
+    expect(outcome).toMatchObject({ kind: 'failed', error: { code: 'CLIENT_GONE' } });
+    expect(await connection.reset()).toBe(true);
+  });
+
   it('is ended with its connection when it cannot be cancelled', async () => {
     const stubborn = await open('app', { cancelLimitMs: 100 });
     const reason = new AbortController();
