@@ -1,0 +1,285 @@
+// The pool of query connections. A request comes with its login and what it wants done; the pool finds or opens a
+// connection, and sees to it that the next request cannot notice that there was one before.
+//
+// Every connection is reset after every request that sent anything: what a function, a trigger or a view behind a SELECT
+// may have changed, nobody can see from outside. The reset follows the request in the same write, so it delays no answer.
+
+import type { Clock } from '@pgwake/connect-core';
+import { GatewayError } from '@pgwake/gateway-errors';
+import { type EndpointId, type Generation, millis } from '@pgwake/ids';
+import { type Entry, type Place, Places, type PoolKey, type Room, type Wish } from './places.js';
+import type { CloseReason, PoolObserver, PooledConnection } from './ports.js';
+import { type PoolSettings, completeSettings } from './settings.js';
+
+export interface SqlPoolDeps {
+  /** What differs from `defaultPoolSettings`. */
+  readonly settings?: Partial<PoolSettings>;
+  readonly clock: Clock;
+  readonly observer: PoolObserver;
+}
+
+export interface PoolRequest<C extends PooledConnection> {
+  readonly key: PoolKey;
+  /** Whether a connection that served before will do, and may serve again. Without it one is opened and closed. */
+  readonly reuse: boolean;
+  /** Opens a connection for this key, by the whole journey to the compute. Its rejection is the request's. */
+  readonly open: () => Promise<C>;
+  /** Aborted when nobody waits for the answer any more. */
+  readonly signal: AbortSignal;
+}
+
+export interface SqlPool<C extends PooledConnection> {
+  /**
+   * Gives `work` a connection for one request. `work` sends it, or nothing at all, before it returns its promise, and has
+   * the connection until that is settled. If by then a connection that had served before is lost and nothing was sent,
+   * `work` is called again with another one, and nobody sees that. After the first byte nothing is ever repeated.
+   *
+   * Rejects with POOL_FULL, DRAINING, the signal's reason, and what `open` or `work` rejects with.
+   */
+  use<R>(request: PoolRequest<C>, work: (connection: C) => Promise<R>): Promise<R>;
+  /** This compute is going or gone: its connections leave, those at work as soon as they are done. */
+  endGeneration(ref: { readonly endpoint: EndpointId; readonly generation: Generation }): void;
+  /** Refuses requests from now on. Resolves when those under way are done and every connection is closed. */
+  drain(): Promise<void>;
+  stats(): { readonly open: number; readonly idle: number; readonly waiting: number };
+}
+
+/** Throws RangeError for settings that cannot work. */
+export function createSqlPool<C extends PooledConnection>(deps: SqlPoolDeps): SqlPool<C> {
+  return new Pool(deps);
+}
+
+class Pool<C extends PooledConnection> implements SqlPool<C> {
+  readonly #settings: PoolSettings;
+  readonly #clock: Clock;
+  readonly #observer: PoolObserver;
+  readonly #places: Places<C>;
+  /** Those whose request is over, the one due first standing first. */
+  readonly #resetting = new Set<Entry<C>>();
+  #draining: { readonly ended: Promise<void>; readonly end: () => void } | undefined;
+  #sweeping = false;
+  readonly #nothingToSweep = new AbortController();
+
+  constructor({ settings = {}, clock, observer }: SqlPoolDeps) {
+    this.#settings = completeSettings(settings);
+    this.#clock = clock;
+    this.#observer = observer;
+    this.#places = new Places(this.#settings, observer);
+  }
+
+  async use<R>(request: PoolRequest<C>, work: (connection: C) => Promise<R>): Promise<R> {
+    for (;;) {
+      const { entry, how } = await this.#obtain(request);
+      const { result, sent } = await this.#lend(entry, request, work);
+      if (how === 'opened' || sent || !entry.connection.closed) return result;
+    }
+  }
+
+  endGeneration({ endpoint, generation }: { readonly endpoint: EndpointId; readonly generation: Generation }): void {
+    this.#places.endGenerationsBefore(endpoint, generation + 1);
+    this.#changed();
+  }
+
+  drain(): Promise<void> {
+    if (this.#draining === undefined) {
+      let end = (): void => undefined;
+      const ended = new Promise<void>((resolve) => (end = resolve));
+      this.#draining = { ended, end };
+      this.#places.refuseAll(new GatewayError('DRAINING'));
+      for (const entry of [...this.#places.idle]) this.#places.drop(entry, 'drained');
+      this.#changed();
+    }
+    return this.#draining.ended;
+  }
+
+  stats(): { readonly open: number; readonly idle: number; readonly waiting: number } {
+    const { taken, idleCount, waitingCount } = this.#places;
+    return { open: taken, idle: idleCount, waiting: waitingCount };
+  }
+
+  async #obtain(request: PoolRequest<C>): Promise<{ readonly entry: Entry<C>; readonly how: 'reused' | 'opened' }> {
+    const askedAtMs = this.#clock.now();
+    for (;;) {
+      const place = await this.#findPlace(request);
+      const waitedMs = this.#clock.now() - askedAtMs;
+      if (place.kind === 'opening') {
+        this.#observer.onServed('opened', waitedMs);
+        return { entry: await this.#open(place.room, request), how: 'opened' };
+      }
+      if (await this.#isAlive(place.entry, request.signal)) {
+        this.#observer.onServed('reused', waitedMs);
+        return { entry: place.entry, how: 'reused' };
+      }
+    }
+  }
+
+  async #lend<R>(
+    entry: Entry<C>,
+    { reuse }: PoolRequest<C>,
+    work: (connection: C) => Promise<R>,
+  ): Promise<{ readonly result: R; readonly sent: boolean }> {
+    const { connection } = entry;
+    const use = (entry.uses += 1);
+    let sent = false;
+    let resetFollows = false;
+    try {
+      const answer = work(connection);
+      sent = connection.touched;
+      resetFollows = sent && reuse && this.#unfit(entry) === undefined;
+      if (resetFollows) void this.#reset(entry);
+      const result = await answer;
+      // Asked only while the connection is surely still ours ("never repeats a request ...").
+      if (!resetFollows) sent = connection.touched;
+      return { result, sent };
+    } finally {
+      if (!resetFollows) this.#giveBack(entry, reuse);
+      // The reset may be over by now, and the connection somebody else's.
+      else if (entry.uses === use && entry.state === 'resetting') this.#limitReset(entry);
+    }
+  }
+
+  async #findPlace({ key, reuse, signal }: PoolRequest<C>): Promise<Place<C>> {
+    if (this.#draining) throw new GatewayError('DRAINING');
+    signal.throwIfAborted();
+    const wish = { login: loginOf(key), reuse };
+    const room = this.#places.room(key.endpoint);
+    const place = this.#places.find(room, wish, this.#clock.now());
+    if (place !== undefined) return place;
+    if (room.waiters.size >= this.#settings.maxWaitingPerEndpoint) {
+      this.#observer.onRefused('queueFull');
+      throw new GatewayError('POOL_FULL', { detail: `${room.waiters.size} requests wait already` });
+    }
+    return this.#wait(room, wish, signal);
+  }
+
+  async #wait(room: Room<C>, wish: Wish, signal: AbortSignal): Promise<Place<C>> {
+    const { waitLimitMs } = this.#settings;
+    const limit = this.#clock.timeout(millis(waitLimitMs), signal);
+    try {
+      return await new Promise((resolve, reject) => {
+        const refuse = (error: unknown): void => {
+          this.#places.stopWaiting(room, waiter);
+          reject(error as Error);
+        };
+        const waiter = { ...wish, answer: resolve, refuse };
+        this.#places.wait(room, waiter);
+        const onAbort = (): void => {
+          if (signal.aborted) return refuse(signal.reason);
+          this.#observer.onRefused('waitedTooLong');
+          refuse(new GatewayError('POOL_FULL', { detail: `waited ${waitLimitMs} ms` }));
+        };
+        limit.signal.addEventListener('abort', onAbort, { once: true });
+      });
+    } finally {
+      limit.release();
+    }
+  }
+
+  async #open(room: Room<C>, { key, open }: PoolRequest<C>): Promise<Entry<C>> {
+    let connection: C;
+    try {
+      connection = await open();
+    } catch (error) {
+      this.#places.notOpened(room);
+      this.#changed();
+      throw error;
+    }
+    const entry = this.#places.opened(room, loginOf(key), connection, this.#clock.now());
+    connection.onClosed(() => this.#drop(entry, 'lost'));
+    return entry;
+  }
+
+  /** A request must not be risked on a connection whose other side may be gone: it could not be repeated. */
+  async #isAlive(entry: Entry<C>, signal: AbortSignal): Promise<boolean> {
+    const { connection } = entry;
+    if (connection.closed) return false;
+    if (this.#clock.now() - entry.returnedAtMs <= this.#settings.checkAfterIdleMs) return true;
+    const limit = this.#clock.timeout(millis(this.#settings.checkLimitMs), signal);
+    const giveUp = (): void => this.#drop(entry, 'checkFailed');
+    limit.signal.addEventListener('abort', giveUp, { once: true });
+    const alive = await connection.check();
+    limit.signal.removeEventListener('abort', giveUp);
+    limit.release();
+    if (!alive) giveUp();
+    return alive;
+  }
+
+  #giveBack(entry: Entry<C>, reuse: boolean): void {
+    if (entry.state === 'gone') return;
+    const reason = reuse ? this.#unfit(entry) : 'notKept';
+    if (reason !== undefined) return this.#drop(entry, reason);
+    void this.#reset(entry);
+    this.#limitReset(entry);
+  }
+
+  async #reset(entry: Entry<C>): Promise<void> {
+    const { connection } = entry;
+    const needed = connection.touched;
+    entry.state = 'resetting';
+    const clean = await connection.reset();
+    const tookMs = this.#resetting.delete(entry) ? this.#clock.now() - entry.returnedAtMs : 0;
+    if (entry.state !== 'resetting') return;
+    if (needed) this.#observer.onReset(clean ? 'clean' : 'failed', tookMs);
+    const reason = clean ? this.#unfit(entry) : 'resetFailed';
+    if (reason !== undefined) return this.#drop(entry, reason);
+    entry.returnedAtMs = this.#clock.now();
+    this.#places.putBack(entry);
+    this.#changed();
+  }
+
+  #limitReset(entry: Entry<C>): void {
+    entry.returnedAtMs = this.#clock.now();
+    this.#resetting.add(entry);
+    this.#watch();
+  }
+
+  #unfit(entry: Entry<C>): CloseReason | undefined {
+    return this.#draining ? 'drained' : this.#places.unfit(entry, this.#clock.now());
+  }
+
+  #drop(entry: Entry<C>, reason: CloseReason): void {
+    if (entry.state === 'gone') return;
+    this.#places.drop(entry, reason);
+    this.#changed();
+  }
+
+  /** Something may have become free, or there is something new to watch. */
+  #changed(): void {
+    this.#places.serve(this.#clock.now());
+    this.#watch();
+    if (this.#draining === undefined || this.#places.taken > 0) return;
+    this.#nothingToSweep.abort();
+    this.#draining.end();
+  }
+
+  #watch(): void {
+    if (this.#sweeping || this.#places.idleCount + this.#resetting.size === 0) return;
+    this.#sweeping = true;
+    const { sweepIntervalMs } = this.#settings;
+    this.#clock.sleep(millis(sweepIntervalMs), this.#nothingToSweep.signal).then(
+      () => this.#sweep(),
+      () => undefined, // drained
+    );
+  }
+
+  #sweep(): void {
+    this.#sweeping = false;
+    const { idleTimeoutMs, resetLimitMs } = this.#settings;
+    this.#dropOverdue(this.#places.idle, idleTimeoutMs, 'idle');
+    this.#dropOverdue(this.#resetting, resetLimitMs, 'resetTimeout');
+    this.#changed();
+  }
+
+  /** Those that came back first stand first. */
+  #dropOverdue(entries: Iterable<Entry<C>>, limitMs: number, reason: CloseReason): void {
+    const dueBefore = this.#clock.now() - limitMs;
+    for (const entry of entries) {
+      if (entry.returnedAtMs > dueBefore) return;
+      this.#drop(entry, reason);
+    }
+  }
+}
+
+function loginOf({ database, role, credential }: PoolKey): string {
+  return JSON.stringify([database, role, credential]);
+}
