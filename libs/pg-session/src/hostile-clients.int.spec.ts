@@ -4,16 +4,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { type AddressInfo, type Server, type Socket, connect, createServer } from 'node:net';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type AddressInfo, type Server, createServer } from 'node:net';
 import { createScramClient, deriveVerifier } from '@pgwake/client-auth';
 import { GatewayError } from '@pgwake/gateway-errors';
 import {
-  type Feeding,
   type HostileClient,
-  type Line,
   byteByByte,
-  converse,
   longestTurn,
   possibleVerdicts,
   postgresVerdict,
@@ -29,8 +25,11 @@ import { encodeSaslInitialResponse, encodeSaslResponse, encodeStartupMessage } f
 import type { ByteDuplex } from '@pgwake/relay';
 import {
   type LeakCheck,
+  SocketLine,
   type TestPostgres,
   createUnlimitedVisit,
+  forEachAtOnce,
+  playHostileClient,
   startLeakCheck,
   startTestPostgres,
   waitFor,
@@ -141,73 +140,13 @@ function countReads(duplex: ByteDuplex, onRead: () => void): ByteDuplex {
   };
 }
 
-/** The client's end of a connection over a socket. */
-class SocketLine implements Line {
-  readonly socket: Socket;
-  readonly #heard: Buffer[] = [];
-  #over = false;
-  #wakeUp: () => void = () => undefined;
-
-  constructor(port: number) {
-    this.socket = connect({ port, host: '127.0.0.1', noDelay: true });
-    this.socket.on('data', (chunk) => {
-      this.#heard.push(chunk);
-      this.#wakeUp();
-    });
-    this.socket.on('error', () => undefined); // a server may close with our noise unread
-    for (const event of ['end', 'close'] as const) {
-      this.socket.on(event, () => {
-        this.#over = true;
-        this.#wakeUp();
-      });
-    }
-  }
-
-  async say(bytes: Uint8Array): Promise<void> {
-    if (this.socket.connecting) await once(this.socket, 'connect');
-    if (this.socket.writable) this.socket.write(bytes);
-    // One turn for the kernel's loopback, one for the reader.
-    await nextTurn();
-    await nextTurn();
-  }
-
-  hangUp(): void {
-    this.socket.end();
-  }
-
-  heard(): Uint8Array {
-    return Buffer.concat(this.#heard);
-  }
-
-  async more(): Promise<boolean> {
-    const before = this.#heard.length;
-    if (!this.#over) await new Promise<void>((resolve) => (this.#wakeUp = resolve));
-    return this.#heard.length > before || !this.#over;
-  }
-}
-
-async function play(port: number, client: HostileClient, feeding: Feeding): Promise<string> {
-  const line = new SocketLine(port);
-  try {
-    return await converse(line, client, feeding);
-  } finally {
-    line.socket.destroy();
-  }
-}
-
-/** Many at a time, as clients come. */
-async function forEachOf<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
-  const left = [...items];
-  const worker = async () => {
-    for (let item = left.shift(); item !== undefined; item = left.shift()) await act(item);
-  };
-  await Promise.all(Array.from({ length: 16 }, worker));
-}
-
 describe.each(corpora)('corpus %s over sockets', (_corpus, clients) => {
   it('gets from each entry what the corpus says, whole', async () => {
-    await forEachOf(clients, async (client) => {
-      expect([client.name, await play(gateway.port, client, whole)]).toEqual([client.name, client.expected]);
+    await forEachAtOnce(clients, async (client) => {
+      expect([client.name, await playHostileClient(gateway.port, client, whole)]).toEqual([
+        client.name,
+        client.expected,
+      ]);
     });
     expect(gateway.admitted).toBe(0);
   });
@@ -215,10 +154,10 @@ describe.each(corpora)('corpus %s over sockets', (_corpus, clients) => {
   it('gets the same byte by byte', async () => {
     // A megabyte in single bytes says nothing that ten kilobytes do not.
     const short = clients.filter(({ name }) => !name.includes('1 MB'));
-    await forEachOf(short, async (client) => {
+    await forEachAtOnce(short, async (client) => {
       expect([client.name, possibleVerdicts(client)]).toEqual([
         client.name,
-        expect.arrayContaining([await play(gateway.port, client, byteByByte)]),
+        expect.arrayContaining([await playHostileClient(gateway.port, client, byteByByte)]),
       ]);
     });
     expect(gateway.reads).toBeGreaterThan(clients.length * 20);
@@ -230,11 +169,11 @@ describe.each(corpora)('corpus %s over sockets', (_corpus, clients) => {
     const tries = clients.flatMap((client, index) =>
       seededSplits(lengths[index] ?? 0, 50, seed).map((feeding) => ({ client, feeding })),
     );
-    await forEachOf(tries, async ({ client, feeding }) => {
+    await forEachAtOnce(tries, async ({ client, feeding }) => {
       expect([client.name, feeding.name, possibleVerdicts(client)]).toEqual([
         client.name,
         feeding.name,
-        expect.arrayContaining([await play(gateway.port, client, feeding)]),
+        expect.arrayContaining([await playHostileClient(gateway.port, client, feeding)]),
       ]);
     });
     expect(gateway.reads).toBeGreaterThan(tries.length);
@@ -243,18 +182,18 @@ describe.each(corpora)('corpus %s over sockets', (_corpus, clients) => {
 
   it('lets nobody in who has 1 MB of noise to add', async () => {
     const noise = Buffer.alloc(1_000_000, 'A');
-    await forEachOf(clients, async (client) => {
+    await forEachAtOnce(clients, async (client) => {
       const noisy = client.turns.map((turn, index) =>
         index < client.turns.length - 1 || typeof turn === 'function' ? turn : Buffer.concat([turn, noise]),
       );
-      const verdict = await play(gateway.port, { ...client, turns: noisy }, whole);
+      const verdict = await playHostileClient(gateway.port, { ...client, turns: noisy }, whole);
       expect([client.name, verdict]).not.toEqual([client.name, 'admitted']);
     });
     expect(gateway.admitted).toBe(0);
   });
 
   it.each(['closed', 'reset'])('leaves nothing of a client that is %s half-way', async (how) => {
-    await forEachOf(clients, async ({ turns: [first] }) => {
+    await forEachAtOnce(clients, async ({ turns: [first] }) => {
       if (typeof first !== 'object') throw new Error('a first turn answers nothing');
       const line = new SocketLine(gateway.port);
       await line.say(first.subarray(0, Math.floor(first.length / 2)));
@@ -267,8 +206,8 @@ describe.each(corpora)('corpus %s over sockets', (_corpus, clients) => {
 
   it('gets from Postgres what the corpus says', async () => {
     const differences: string[] = [];
-    await forEachOf(clients, async (client) => {
-      const verdict = withoutText(await play(postgres.port, client, whole));
+    await forEachAtOnce(clients, async (client) => {
+      const verdict = withoutText(await playHostileClient(postgres.port, client, whole));
       if (verdict !== postgresVerdict(client)) {
         differences.push(`${client.name}: ${verdict}, not ${postgresVerdict(client)}`);
       }
@@ -292,7 +231,7 @@ describe('a client that keeps to the rules', () => {
       };
       const first = encodeSaslInitialResponse({ mechanism: 'SCRAM-SHA-256', data: scram.first() });
       const honest: HostileClient = { name: 'honest', turns: [startup, first, prove], expected: 'admitted' };
-      expect(await play(port, honest, byteByByte)).toBe('admitted');
+      expect(await playHostileClient(port, honest, byteByByte)).toBe('admitted');
     }
     await waitFor(() => gateway.admitted === 1, 1_000);
     // Single bytes of a client that is heard out do arrive singly.

@@ -7,6 +7,7 @@ export {
   type Step,
   createScriptedConnection,
 } from './scripted-connection.js';
+export { SocketLine, forEachAtOnce, playHostileClient } from './hostile-play.js';
 export { scriptHostileCompute } from './hostile-script.js';
 export {
   type ScriptedPostgres,
