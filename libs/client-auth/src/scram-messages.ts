@@ -7,15 +7,22 @@ import { decodeBase64, keyBytes } from './scram-crypto.js';
 export interface ScramViolation {
   readonly kind: 'violation';
   readonly what: string;
+  /** Where Postgres has one of its own for this, and `what` is in its words. */
+  readonly sqlState?: string;
 }
 
-export function violation(what: string): ScramViolation {
-  return { kind: 'violation', what };
+export function violation(what: string, sqlState?: string): ScramViolation {
+  return sqlState === undefined ? { kind: 'violation', what } : { kind: 'violation', what, sqlState };
 }
 
 export interface ClientFirst {
   readonly kind: 'clientFirst';
-  /** `n,,` or `y,,`: client-final has to repeat it. */
+  /**
+   * What the client says of channel binding: it does not want it (`n`), it would but thinks that the server does not
+   * offer it (`y`), or it does, of the kind that is named.
+   */
+  readonly binding: 'n' | 'y' | { readonly name: string };
+  /** The beginning up to the second comma: client-final has to repeat it. */
   readonly gs2Header: string;
   /** The rest, which is signed. */
   readonly bare: string;
@@ -66,9 +73,8 @@ function isNonce(value: string | undefined): value is string {
 /** The user name in it is ignored, as in Postgres: the startup packet says who logs in. */
 export function parseClientFirst(bytes: Uint8Array): ClientFirst | ScramViolation {
   const [flag, authzid, ...bareParts] = splitMessage(bytes) ?? [];
-  // SCRAM-SHA-256-PLUS is not offered, so `y` (the client could bind, the server cannot) is the plain truth.
-  if (flag?.startsWith('p=')) return violation('channel binding was not offered');
-  if (flag !== 'n' && flag !== 'y') return malformed;
+  const binding = flag?.startsWith('p=') ? { name: flag.slice(2) } : flag;
+  if (typeof binding !== 'object' && binding !== 'n' && binding !== 'y') return malformed;
   if (authzid?.startsWith('a=')) return violation('an authorization identity is not supported');
   if (authzid !== '') return malformed;
 
@@ -76,7 +82,7 @@ export function parseClientFirst(bytes: Uint8Array): ClientFirst | ScramViolatio
   if (user?.startsWith('m=')) return violation('client requires an unsupported SCRAM extension');
   const nonce = valueOf('r', nonceText);
   if (valueOf('n', user) === undefined || !isNonce(nonce) || !areExtensions(extensions)) return malformed;
-  return { kind: 'clientFirst', gs2Header: `${flag},,`, bare: bareParts.join(','), nonce };
+  return { kind: 'clientFirst', binding, gs2Header: `${flag},,`, bare: bareParts.join(','), nonce };
 }
 
 export function parseClientFinal(bytes: Uint8Array): ClientFinal | ScramViolation {

@@ -1,6 +1,6 @@
-// The server's side of SCRAM-SHA-256 as Postgres does it (RFC 5802, RFC 7677; src/backend/libpq/auth-scram.c),
-// without channel binding: TLS ends at the gateway. It keeps the client's ClientKey, with which the gateway logs in
-// at the compute; the password itself never gets here.
+// The server's side of SCRAM-SHA-256 as Postgres does it (RFC 5802, RFC 7677; src/backend/libpq/auth-scram.c), with
+// channel binding to the certificate of the gateway, where TLS ends. It keeps the client's ClientKey, with which the gateway
+// logs in at the compute; the password itself never gets here.
 
 import { randomBytes } from 'node:crypto';
 import { encodeBase64, equalBytes, hmac, sha256, xor } from './scram-crypto.js';
@@ -23,6 +23,25 @@ export type ScramVerdict =
   | { readonly kind: 'refused' }
   | ScramViolation;
 
+export type ScramMechanism = 'SCRAM-SHA-256' | 'SCRAM-SHA-256-PLUS';
+
+const boundMechanism = 'SCRAM-SHA-256-PLUS';
+const bindingName = 'tls-server-end-point';
+
+/** What is offered to a client, the best first. `endPoint`: of the TLS connection, see hashEndPoint. */
+export function offerMechanisms(endPoint: Uint8Array | undefined): readonly ScramMechanism[] {
+  return endPoint === undefined ? ['SCRAM-SHA-256'] : [boundMechanism, 'SCRAM-SHA-256'];
+}
+
+export interface ScramChoice {
+  /** What the client chose of the offer. */
+  readonly mechanism: ScramMechanism;
+  /** With which the offer was made. */
+  readonly endPoint: Uint8Array | undefined;
+}
+
+const withoutBinding: ScramChoice = { mechanism: 'SCRAM-SHA-256', endPoint: undefined };
+
 /** For one exchange: `clientFirst` once, then `clientFinal` once. Any other order is a violation. */
 export interface ScramServer {
   /** Takes client-first-message, gives the body for AuthenticationSASLContinue. */
@@ -44,12 +63,16 @@ type Stage =
 /** SCRAM_RAW_NONCE_LEN. */
 const nonceBytes = 18;
 
-export function createScramServer(verifier: ScramVerifier): ScramServer {
-  return createScramServerWithNonce(verifier, encodeBase64(randomBytes(nonceBytes)));
+export function createScramServer(verifier: ScramVerifier, choice = withoutBinding): ScramServer {
+  return createScramServerWithNonce(verifier, encodeBase64(randomBytes(nonceBytes)), choice);
 }
 
 /** With a chosen server nonce, for published test vectors only: a repeated nonce allows replay. */
-export function createScramServerWithNonce(verifier: ScramVerifier, serverNonce: string): ScramServer {
+export function createScramServerWithNonce(
+  verifier: ScramVerifier,
+  serverNonce: string,
+  choice = withoutBinding,
+): ScramServer {
   let stage: Stage = { kind: 'start' };
 
   /** Gives the present stage and ends the exchange, so that every way out but the one that says otherwise is final. */
@@ -64,6 +87,8 @@ export function createScramServerWithNonce(verifier: ScramVerifier, serverNonce:
       if (leaveStage().kind !== 'start') return violation('unexpected SCRAM message');
       const clientFirst = parseClientFirst(message);
       if (clientFirst.kind === 'violation') return clientFirst;
+      const contradiction = judgeBinding(clientFirst.binding, choice);
+      if (contradiction !== undefined) return contradiction;
       const nonce = clientFirst.nonce + serverNonce;
       const serverFirst = `r=${nonce},s=${encodeBase64(verifier.salt)},i=${verifier.iterations}`;
       stage = { kind: 'challenged', clientFirst, nonce, serverFirst };
@@ -75,13 +100,37 @@ export function createScramServerWithNonce(verifier: ScramVerifier, serverNonce:
       if (challenged.kind !== 'challenged') return violation('unexpected SCRAM message');
       const clientFinal = parseClientFinal(message);
       if (clientFinal.kind === 'violation') return clientFinal;
-      if (clientFinal.channelBinding !== encodeBase64(toBytes(challenged.clientFirst.gs2Header))) {
-        return violation('unexpected channel binding in SCRAM message');
+      if (clientFinal.channelBinding !== expectedBinding(challenged.clientFirst, choice)) {
+        return choice.mechanism === boundMechanism
+          ? violation('SCRAM channel binding check failed', '28000')
+          : violation('unexpected channel binding in SCRAM message');
       }
       if (clientFinal.nonce !== challenged.nonce) return violation('SCRAM nonce does not match');
       return judgeProof(verifier, challenged.clientFirst.bare, challenged.serverFirst, clientFinal);
     },
   };
+}
+
+/** Whether what the client says of channel binding goes with what it was offered and what it chose. */
+function judgeBinding(binding: ClientFirst['binding'], choice: ScramChoice): ScramViolation | undefined {
+  const bound = choice.mechanism === boundMechanism;
+  if (typeof binding === 'object') {
+    if (choice.endPoint === undefined) return violation('channel binding was not offered');
+    if (!bound) return violation('channel binding without its mechanism');
+    return binding.name === bindingName ? undefined : violation('unsupported kind of channel binding');
+  }
+  if (bound) return violation('the mechanism with channel binding was chosen without channel binding');
+  // Somebody in between took it out of the offer, to be able to pass the proof on.
+  if (binding === 'y' && choice.endPoint !== undefined) {
+    return violation('SCRAM channel binding negotiation error', '28000');
+  }
+  return undefined;
+}
+
+/** What `c=` in client-final has to be: what was said of binding, and with PLUS what is bound to. */
+function expectedBinding({ gs2Header }: ClientFirst, { mechanism, endPoint }: ScramChoice): string {
+  const boundTo = mechanism === boundMechanism && endPoint !== undefined ? endPoint : new Uint8Array(0);
+  return encodeBase64(Buffer.concat([toBytes(gs2Header), boundTo]));
 }
 
 function judgeProof(

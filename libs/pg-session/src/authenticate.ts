@@ -6,9 +6,11 @@
 import {
   type EndpointClaim,
   type ScramKeys,
+  type ScramViolation,
   checkPassword,
   createScramServer,
   identify,
+  offerMechanisms,
   parseEndpointPassword,
   parseVerifier,
 } from '@pgwake/client-auth';
@@ -125,7 +127,7 @@ async function prove(
   }
 }
 
-/** SCRAM-SHA-256 (RFC 5802, 7677) as Postgres speaks it: https://www.postgresql.org/docs/current/sasl-authentication.html */
+/** SCRAM-SHA-256, over TLS also with channel binding (RFC 5802, 7677), as Postgres speaks it: https://www.postgresql.org/docs/current/sasl-authentication.html */
 async function proveByScram(
   client: Client,
   endpoint: EndpointId,
@@ -135,15 +137,19 @@ async function proveByScram(
 ): Promise<Proof> {
   const { duplex } = client.transport;
   const { verifier, access } = await lookUp(endpoint);
-  duplex.write(encodeAuthenticationSasl(['SCRAM-SHA-256']));
+  const { encryption } = client.transport;
+  const endPoint = encryption.kind === 'active' ? encryption.endPoint : undefined;
+  const offer = offerMechanisms(endPoint);
+  duplex.write(encodeAuthenticationSasl(offer));
 
   const initial = unwrap(parseSaslInitialResponse((await client.reader.read(parseLoginMessage, limit)).body));
-  if (initial.mechanism !== 'SCRAM-SHA-256') throw protocolError(brokenSasl('an unknown mechanism was chosen'));
-  if (initial.data === undefined) throw protocolError(brokenSasl('the first message is missing'));
+  const mechanism = offer.find((each) => each === initial.mechanism);
+  if (mechanism === undefined) throw brokenSasl({ what: 'an unknown mechanism was chosen' });
+  if (initial.data === undefined) throw brokenSasl({ what: 'the first message is missing' });
 
-  const scram = createScramServer(verifier);
+  const scram = createScramServer(verifier, { mechanism, endPoint });
   const challenge = scram.clientFirst(initial.data);
-  if (challenge.kind === 'violation') throw protocolError(brokenSasl(challenge.what));
+  if (challenge.kind === 'violation') throw brokenSasl(challenge);
   duplex.write(encodeAuthenticationSaslContinue(challenge.bytes));
 
   const proof = await client.reader.read(parseLoginMessage, limit);
@@ -152,7 +158,7 @@ async function proveByScram(
   const final = scram.clientFinal(proof.body);
   switch (final.kind) {
     case 'violation':
-      throw protocolError(brokenSasl(final.what));
+      throw brokenSasl(final);
     case 'refused':
       visit.loginFailed(endpoint);
       throw passwordFailed(role);
@@ -215,8 +221,8 @@ function valueOf(parameters: StartupParameters, name: string): string | undefine
   return parameters.find(([each]) => each === name)?.[1];
 }
 
-function brokenSasl(what: string): { what: string; sqlState: string } {
-  return { what: `SASL: ${what}`, sqlState: '08P01' };
+function brokenSasl({ what, sqlState }: Omit<ScramViolation, 'kind'>): GatewayError {
+  return protocolError(sqlState === undefined ? { what: `SASL: ${what}`, sqlState: '08P01' } : { what, sqlState });
 }
 
 /** The time of the login ran out while the client waited for us, not we for it. */

@@ -18,8 +18,16 @@ export type Encryption =
   | { readonly kind: 'available'; start(opening: TlsOpening, limit: AbortSignal): Promise<ClientTransport> }
   /** No TLS here: none is configured, or the stream is carried inside something else. */
   | { readonly kind: 'unavailable' }
-  /** `serverName`: SNI in the client's own spelling. */
-  | { readonly kind: 'active'; readonly serverName: string | undefined };
+  | {
+      readonly kind: 'active';
+      /** SNI in the client's own spelling. */
+      readonly serverName: string | undefined;
+      /**
+       * Of the certificate that this very client was shown (hashEndPoint of client-auth); without it channel binding is
+       * not offered.
+       */
+      readonly endPoint: Uint8Array | undefined;
+    };
 
 export type TlsOpening =
   /** The client asked for TLS and has our consent. Nothing of its handshake has been read. */

@@ -2,6 +2,7 @@
 // the first client.
 
 import { X509Certificate, constants, createPrivateKey } from 'node:crypto';
+import { hashEndPoint } from '@pgwake/client-auth';
 import { type SecureContext, createSecureContext } from 'node:tls';
 
 export interface CertificateMaterial {
@@ -21,6 +22,8 @@ export interface ServerCertificate {
   readonly context: SecureContext;
   readonly clientCert: HandshakePolicy['clientCert'];
   readonly leaf: X509Certificate;
+  /** What clients may bind their proofs to; `undefined`: the certificate is of a kind that has nothing for it. */
+  readonly endPoint: Uint8Array | undefined;
 }
 
 /** Throws when the texts cannot be read or do not belong together. */
@@ -41,7 +44,7 @@ export function createServerCertificate(
     // Node allows clients to renegotiate in TLS 1.2, which nobody needs and costs the server more than the client.
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
   });
-  return { context, clientCert, leaf };
+  return { context, clientCert, leaf, endPoint: hashEndPoint(leaf) };
 }
 
 /** Why the certificate is of no use at this time; `undefined` when it is. */
