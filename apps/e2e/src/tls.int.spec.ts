@@ -4,7 +4,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { once } from 'node:events';
+import { type EventEmitter, once } from 'node:events';
 import { type Socket, connect as connectSocket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import { type SecureVersion, connect as connectTls } from 'node:tls';
 import { ensureCertificate } from '@pgwake/local-certificate';
 import { concatBytes, encodeGssEncRequest, encodeSslRequest, encodeStartupMessage } from '@pgwake/pg-wire';
 import { System, type TestEndpoint, waitFor } from '@pgwake/testkit';
-import type { ClientConfig } from 'pg';
+import pg, { type ClientConfig } from 'pg';
 import { connect } from './clients.js';
 
 let directory: string;
@@ -32,6 +32,7 @@ beforeAll(async () => {
       PGWAKE_REQUIRE_TLS: 'always',
       PGWAKE_LOG_LEVEL: 'debug',
     },
+    tcpProxies: [{}, { PGWAKE_PASSWORD_METHOD: 'cleartext-over-tls', PGWAKE_REQUIRE_TLS: 'never' }],
   });
   endpoint = await system.createEndpoint('walled');
 }, 120_000);
@@ -175,6 +176,30 @@ describe('a client that asks for TLS and names a protocol', () => {
     });
     expect(await outcome).toBe(code);
     socket.destroy();
+  });
+});
+
+describe('a proxy that asks for passwords in clear text over TLS', () => {
+  /** How the client was asked for its password. */
+  async function howAsked(config: ClientConfig): Promise<unknown> {
+    const client = new pg.Client({ ...system.connectionConfig(endpoint, 2), ...config });
+    const { connection } = client as unknown as { connection: EventEmitter };
+    const asked = Promise.race(
+      ['authenticationCleartextPassword', 'authenticationSASL'].map((name) => once(connection, name).then(() => name)),
+    );
+    await client.connect();
+    await client.query('select 1');
+    await client.end();
+    return asked;
+  }
+
+  it('asks so over TLS, and by SCRAM without', async () => {
+    expect(await howAsked(verified('localhost'))).toBe('authenticationCleartextPassword');
+    expect(await howAsked({})).toBe('authenticationSASL');
+  });
+
+  it('refuses a wrong one', async () => {
+    await expect(howAsked({ ...verified('localhost'), password: 'wrong' })).rejects.toMatchObject({ code: '28P01' });
   });
 });
 

@@ -6,6 +6,12 @@ export const tcpProxySettings = {
   port: setting.port('PGWAKE_TCP_PORT', 4432, 'Port on which clients are accepted.'),
   opsHost: setting.text('PGWAKE_TCP_OPS_HOST', '127.0.0.1', 'Address of the ops port of tcp-proxy.'),
   opsPort: setting.port('PGWAKE_TCP_OPS_PORT', 7432, 'Ops port of tcp-proxy: /livez, /readyz, /metrics.'),
+  passwordMethod: setting.choice(
+    'PGWAKE_PASSWORD_METHOD',
+    ['scram', 'cleartext-over-tls'],
+    'scram',
+    'How passwords are asked for: by SCRAM, which does not reveal them, or over TLS in clear text, for clients that cannot do SCRAM; without TLS always by SCRAM.',
+  ),
   ...sessionSettings,
   ...proxySettings,
 };

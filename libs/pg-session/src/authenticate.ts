@@ -1,10 +1,12 @@
 // Proves that the client knows the password of the role it names, while the compute may sleep. It never learns the
-// password, except where the client cannot name its endpoint in another way: then it is used for the keys and forgotten.
+// password, except where the client cannot name its endpoint in another way, or where it is configured to be asked for in
+// clear text: then it is used for the keys and forgotten.
 // An unknown endpoint, an unknown role and a wrong password give the same bytes; only from outside the networks that an
 // endpoint allows can it be told that it has such a list.
 
 import {
   type EndpointClaim,
+  type EndpointPassword,
   type ScramKeys,
   type ScramViolation,
   checkPassword,
@@ -41,6 +43,11 @@ export interface AuthenticationPolicy {
   /** Domains under which endpoints have host names. */
   readonly domains: readonly string[];
   readonly requireTls: 'always' | 'remote' | 'never';
+  /**
+   * How a client that names its endpoint proves its password. `cleartext`: whatever the stream is, where the client
+   * expects nothing else and sends its password unasked, as over WebSocket.
+   */
+  readonly passwordMethod: 'scram' | 'cleartext-over-tls' | 'cleartext';
   /** Where the password form `endpoint=<id>;<password>` may be asked for. */
   readonly passwordForm: 'off' | 'tls' | 'loopback';
 }
@@ -119,15 +126,21 @@ async function prove(
   switch (claim.kind) {
     case 'refused':
       throw claim.error;
-    case 'named':
-      return proveByScram(client, claim.endpoint, role, parts, lookUp);
+    case 'named': {
+      const { endpoint } = claim;
+      if (!asksForCleartext(client, parts.policy)) return proveByScram(client, endpoint, role, parts, lookUp);
+      return proveByPassword(client, role, parts, lookUp, (password) => ({ endpoint, password }));
+    }
     case 'unnamed':
-      if (!mayAskForPassword(client, parts.policy)) throw new GatewayError('ENDPOINT_NOT_NAMED');
-      return proveByPasswordForm(client, role, parts, lookUp);
+      if (!mayAskForForm(client, parts.policy)) throw new GatewayError('ENDPOINT_NOT_NAMED');
+      return proveByPassword(client, role, parts, lookUp, parseEndpointPassword);
   }
 }
 
-/** SCRAM-SHA-256, over TLS also with channel binding (RFC 5802, 7677), as Postgres speaks it: https://www.postgresql.org/docs/current/sasl-authentication.html */
+/**
+ * SCRAM-SHA-256 (RFC 5802, 7677), over TLS also with channel binding, as Postgres speaks it:
+ * https://www.postgresql.org/docs/current/sasl-authentication.html
+ */
 async function proveByScram(
   client: Client,
   endpoint: EndpointId,
@@ -135,9 +148,8 @@ async function proveByScram(
   { visit, limit }: LoginParts,
   lookUp: LookUp,
 ): Promise<Proof> {
-  const { duplex } = client.transport;
+  const { duplex, encryption } = client.transport;
   const { verifier, access } = await lookUp(endpoint);
-  const { encryption } = client.transport;
   const endPoint = encryption.kind === 'active' ? encryption.endPoint : undefined;
   const offer = offerMechanisms(endPoint);
   duplex.write(encodeAuthenticationSasl(offer));
@@ -168,17 +180,21 @@ async function proveByScram(
   }
 }
 
-async function proveByPasswordForm(
+/**
+ * What a client sends behind its password stays in the reader, for the compute: drivers over WebSocket send their first
+ * query in the same write. `read` finds endpoint and password in what the client sent.
+ */
+async function proveByPassword(
   client: Client,
   role: RoleName,
   { visit, limit }: LoginParts,
   lookUp: LookUp,
+  read: (text: string) => EndpointPassword | undefined,
 ): Promise<Proof> {
   client.transport.duplex.write(encodeAuthenticationCleartextPassword());
-  const text = unwrap(parsePasswordMessage((await client.reader.read(parseLoginMessage, limit)).body));
-  const form = parseEndpointPassword(text);
-  if (form === undefined) throw new GatewayError('ENDPOINT_NOT_NAMED');
-  const { endpoint, password } = form;
+  const said = read(unwrap(parsePasswordMessage((await client.reader.read(parseLoginMessage, limit)).body)));
+  if (said === undefined) throw new GatewayError('ENDPOINT_NOT_NAMED');
+  const { endpoint, password } = said;
   const { verifier, access } = await lookUp(endpoint);
   const keys = await checkPassword(password, verifier);
   visit.requireTries(endpoint); // as above
@@ -196,7 +212,12 @@ function requireTls(client: Client, { requireTls }: AuthenticationPolicy): void 
   if (encryption.kind !== 'active' && !exempt) throw new GatewayError('TLS_REQUIRED');
 }
 
-function mayAskForPassword(client: Client, { passwordForm }: AuthenticationPolicy): boolean {
+function asksForCleartext({ transport }: Client, { passwordMethod }: AuthenticationPolicy): boolean {
+  if (passwordMethod === 'cleartext-over-tls') return transport.encryption.kind === 'active';
+  return passwordMethod === 'cleartext';
+}
+
+function mayAskForForm(client: Client, { passwordForm }: AuthenticationPolicy): boolean {
   const { encryption, peer } = client.transport;
   if (passwordForm === 'off') return false;
   return encryption.kind === 'active' || (passwordForm === 'loopback' && peer.loopback);

@@ -39,7 +39,7 @@ const deps: SessionDeps = {
   network: createComputeNetwork(),
   cancelKeys: new CancelKeys(),
   stallWatch: new StallWatch(0),
-  authentication: { domains: ['localhost'], requireTls: 'never', passwordForm: 'loopback' },
+  authentication: { domains: ['localhost'], requireTls: 'never', passwordMethod: 'scram', passwordForm: 'loopback' },
   loginTimeoutMs: 10_000,
   wakeNoticeAfterMs: 0,
   observer: { connected: () => undefined, ended: () => undefined },

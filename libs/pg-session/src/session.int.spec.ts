@@ -11,6 +11,7 @@ import { createMemoryNodeCache } from '@pgwake/node-cache';
 import {
   concatBytes,
   encodeCancelRequest,
+  encodePasswordMessage,
   encodeQuery,
   encodeSaslInitialResponse,
   encodeSaslResponse,
@@ -139,7 +140,7 @@ async function startGateway(options: GatewayOptions = {}): Promise<Gateway> {
     network: createComputeNetwork(),
     cancelKeys,
     stallWatch: new StallWatch(0),
-    authentication: { domains: ['localhost'], requireTls: 'never', passwordForm: 'loopback' },
+    authentication: { domains: ['localhost'], requireTls: 'never', passwordMethod: 'scram', passwordForm: 'loopback' },
     loginTimeoutMs: 5_000,
     wakeNoticeAfterMs: 0,
     observer: { connected: () => undefined, ended: (facts, outcome) => void outcomes.push({ facts, outcome }) },
@@ -359,7 +360,7 @@ describe('a login', () => {
 
   it('without an endpoint is told how to name one', async () => {
     const gateway = await startGateway({
-      authentication: { domains: ['localhost'], requireTls: 'never', passwordForm: 'tls' },
+      authentication: { domains: ['localhost'], requireTls: 'never', passwordMethod: 'scram', passwordForm: 'tls' },
     });
     await expect(clientOf(gateway, { options: '' }).connect()).rejects.toMatchObject({
       code: '08004',
@@ -382,6 +383,53 @@ describe('a login', () => {
     expect(gateway.wakes).toHaveLength(0);
   });
 
+  const cleartext = {
+    domains: ['localhost'],
+    requireTls: 'never',
+    passwordMethod: 'cleartext',
+    passwordForm: 'loopback',
+  } as const;
+
+  it('in clear text may come with the first query in one write, and loses nothing of it', async () => {
+    const gateway = await startGateway({ authentication: cleartext });
+    const client = new RawClient(gateway).say(
+      startup(),
+      encodePasswordMessage(password),
+      encodeQuery("select 'in one write'"),
+      encodeTerminate(),
+    );
+    const heard = await client.untilEnd();
+    // Asked for a password in clear text, then AuthenticationOk.
+    expect(heard.subarray(0, 18).toString('latin1')).toBe('R\0\0\0\x08\0\0\0\x03R\0\0\0\x08\0\0\0\0');
+    expect(heard.includes('in one write')).toBe(true);
+    client.socket.destroy();
+  });
+
+  it('in clear text fails with the same bytes for a wrong password, an unknown role and an unknown endpoint', async () => {
+    const gateway = await startGateway({ authentication: cleartext });
+    const fail = async (...said: Uint8Array[]) => {
+      const client = new RawClient(gateway).say(...said, encodeQuery('select 1'));
+      const heard = await client.untilEnd();
+      client.socket.destroy();
+      return heard;
+    };
+    const wrong = await fail(startup(), encodePasswordMessage('wrong'));
+    expect(errorIn(wrong).code).toBe('28P01');
+    expect(await fail(startup('app', 'endpoint=other'), encodePasswordMessage(password))).toEqual(wrong);
+    expect(await fail(startup(), encodePasswordMessage(''))).toEqual(wrong);
+    expect(await fail(startup('xxx'), encodePasswordMessage(password))).toEqual(
+      Buffer.from(wrong.toString('latin1').replace('"app"', '"xxx"'), 'latin1'),
+    );
+    expect(gateway.wakes).toHaveLength(0);
+  });
+
+  it('is asked for by SCRAM without TLS, where clear text is for TLS only', async () => {
+    const gateway = await startGateway({ authentication: { ...cleartext, passwordMethod: 'cleartext-over-tls' } });
+    const client = new RawClient(gateway).say(startup());
+    await waitFor(() => client.heard.includes('SCRAM-SHA-256'), 3_000);
+    client.socket.destroy();
+  });
+
   it('gets the words of the compute when the database does not exist', async () => {
     const gateway = await startGateway();
     await expect(clientOf(gateway, { database: 'nope' }).connect()).rejects.toMatchObject({
@@ -392,7 +440,7 @@ describe('a login', () => {
 
   it('without TLS is refused where TLS is required', async () => {
     const gateway = await startGateway({
-      authentication: { domains: ['localhost'], requireTls: 'always', passwordForm: 'tls' },
+      authentication: { domains: ['localhost'], requireTls: 'always', passwordMethod: 'scram', passwordForm: 'tls' },
     });
     await expect(clientOf(gateway).connect()).rejects.toMatchObject({ code: '28000' });
   });

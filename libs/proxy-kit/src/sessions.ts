@@ -3,7 +3,14 @@
 import type { Connector } from '@pgwake/connect-core';
 import { type SettingsOf, setting } from '@pgwake/nest-kit';
 import type { ComputeNetwork } from '@pgwake/pg-dial';
-import { type AccessPort, CancelKeys, type SessionDeps, type SessionObserver, StallWatch } from '@pgwake/pg-session';
+import {
+  type AccessPort,
+  type AuthenticationPolicy,
+  CancelKeys,
+  type SessionDeps,
+  type SessionObserver,
+  StallWatch,
+} from '@pgwake/pg-session';
 
 export const sessionSettings = {
   requireTls: setting.choice(
@@ -45,7 +52,7 @@ export interface SessionParts {
 }
 
 export function createSessionDeps(
-  settings: SessionSettings & { readonly domains: readonly string[] },
+  settings: SessionSettings & Pick<AuthenticationPolicy, 'domains' | 'passwordMethod'>,
   parts: SessionParts,
 ): SessionDeps {
   const { loginTimeoutMs, wakeNoticeAfterMs, stallTimeoutMs } = settings;
