@@ -1,8 +1,8 @@
 // Many clients at once on one sleeping endpoint, over several proxies: how many starts, who fails, how long until a client has
 // its first row, and how much memory that takes in the proxies.
 
-import { readFileSync } from 'node:fs';
 import { type ClientOutcome, Storm, System } from '@pgwake/testkit';
+import { readMemory } from '../process-usage.ts';
 
 export interface StormBenchOptions {
   readonly clients: number;
@@ -72,10 +72,4 @@ function countFailures(outcomes: readonly ClientOutcome[]): Record<string, numbe
   const counts: Record<string, number> = {};
   for (const { result } of outcomes) if (!result.ok) counts[result.error] = (counts[result.error] ?? 0) + 1;
   return counts;
-}
-
-/** Resident memory of a process in bytes, from /proc/PID/status (proc(5)): now, or the most it ever was. */
-function readMemory(pid: number, line: 'VmRSS' | 'VmHWM'): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  return Number(new RegExp(`^${line}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) * 1_024;
 }

@@ -1,0 +1,164 @@
+// pgwake's way over TCP beside others to the same Postgres: round by round, and within a round each kind of load through all of
+// them in turn, so that a machine that slows down slows down all.
+
+import { execFileSync } from 'node:child_process';
+import { readCpuSeconds } from '../process-usage.ts';
+import { copyIn, copyOut, createSink } from './copy.ts';
+import { type Field, startField } from './field.ts';
+import { measureIdleSessions } from './idle-sessions.ts';
+import { type Peer, type PeerName, host, libpqEnv } from './peer.ts';
+import { type PgbenchOptions, type Protocol, fillPgbench, runPgbench } from './pgbench.ts';
+import { startScriptedField } from './scripted-field.ts';
+
+export const loads = ['transactions', 'copy', 'connections', 'idle'] as const;
+
+export interface TcpBenchOptions {
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly clients: readonly number[];
+  readonly protocols: readonly Protocol[];
+  readonly megabytes: number;
+  readonly sessions: number;
+  readonly scriptedSessions: number;
+  readonly only: readonly (typeof loads)[number][];
+  readonly peers: readonly PeerName[];
+  readonly say: (progress: string) => void;
+}
+
+/** What one program did: so many transactions, connections or megabytes. */
+export interface TcpLoad {
+  readonly count: number;
+  readonly perSecond: number;
+  readonly p50Ms?: number;
+  readonly p99Ms?: number;
+}
+
+export interface TcpSample extends TcpLoad {
+  readonly load: string;
+  readonly peer: PeerName;
+  readonly round: number;
+  /** Microseconds of the process in the middle for each of them. */
+  readonly cpuUs: number | undefined;
+}
+
+export interface IdleSample {
+  readonly peer: PeerName;
+  readonly what: string;
+  readonly sessions: number;
+  readonly bytesPerSession: number;
+}
+
+export interface TcpSamples {
+  readonly samples: readonly TcpSample[];
+  readonly idle: readonly IdleSample[];
+  readonly missing: readonly string[];
+}
+
+interface Load {
+  readonly name: string;
+  readonly peers: readonly Peer[];
+  readonly run: (peer: Peer) => Promise<TcpLoad>;
+}
+
+/** Clients of the loads that are about connections. */
+const connecting = 8;
+
+export async function measureTcp(options: TcpBenchOptions): Promise<TcpSamples> {
+  const { rounds, only, sessions, clients, say } = options;
+  const field = await startField(options.peers, Math.max(...clients, only.includes('idle') ? sessions : 0));
+  try {
+    const [first] = field.peers;
+    if (first === undefined) throw new Error(`nobody to measure. ${field.missing.join(' ')}`);
+    await fillPgbench(first, field.account);
+    execFileSync('psql', ['-X', '-q', '-c', createSink], { env: libpqEnv(first, field.account) });
+
+    const samples: TcpSample[] = [];
+    const planned = planLoads(field, options);
+    for (let round = 1; round <= rounds; round++) {
+      for (const { name, peers, run } of planned) {
+        // Each is the first one as often as the others.
+        const turn = round % peers.length;
+        for (const peer of [...peers.slice(turn), ...peers.slice(0, turn)]) {
+          say(`round ${round} of ${rounds}: ${name} through ${peer.name}`);
+          samples.push({ load: name, peer: peer.name, round, ...(await withCpu(peer, run)) });
+        }
+      }
+    }
+    const idle = only.includes('idle') ? await measureIdle(field, options) : [];
+    return { samples, idle, missing: field.missing };
+  } finally {
+    await field.stop();
+  }
+}
+
+function planLoads({ peers, account, directory }: Field, options: TcpBenchOptions): Load[] {
+  const { only, protocols, clients, seconds, megabytes } = options;
+  const pgbench = (given: Omit<PgbenchOptions, 'seconds'>) => (peer: Peer) =>
+    runPgbench(peer, account, directory, { ...given, seconds });
+  const transactions = protocols.flatMap((protocol) =>
+    clients.map((count): Load => ({
+      name: `${protocol}, ${count} clients`,
+      // It knows nothing of prepared statements there before version 1.21.
+      peers: protocol === 'prepared' ? peers.filter(({ name }) => name !== 'pgbouncerTransaction') : peers,
+      run: pgbench({ protocol, clients: count }),
+    })),
+  );
+  const connect = { protocol: 'simple', clients: connecting, reconnect: true } as const;
+  return [
+    ...(only.includes('transactions') ? transactions : []),
+    ...(only.includes('copy')
+      ? [
+          { name: 'COPY out', peers, run: (peer: Peer) => copyOut(peer, account, megabytes) },
+          { name: 'COPY in', peers, run: (peer: Peer) => copyIn(peer, account, megabytes, directory) },
+        ]
+      : []),
+    ...(only.includes('connections')
+      ? [
+          { name: 'connect, plain', peers, run: pgbench(connect) },
+          {
+            name: 'connect, TLS',
+            peers: peers.filter(({ tls }) => tls),
+            run: pgbench({ ...connect, encrypted: true }),
+          },
+        ]
+      : []),
+  ];
+}
+
+async function withCpu(peer: Peer, run: (peer: Peer) => Promise<TcpLoad>): Promise<TcpLoad & Pick<TcpSample, 'cpuUs'>> {
+  const { pid } = peer;
+  const before = pid === undefined ? NaN : readCpuSeconds(pid);
+  const load = await run(peer);
+  return { ...load, cpuUs: pid === undefined ? undefined : ((readCpuSeconds(pid) - before) * 1e6) / load.count };
+}
+
+async function measureIdle(field: Field, options: TcpBenchOptions): Promise<IdleSample[]> {
+  const { sessions, scriptedSessions, say } = options;
+  const samples: IdleSample[] = [];
+  const ssl = { rejectUnauthorized: false };
+  for (const { name: peer, pid, port, options: startup, tls } of field.peers) {
+    // Transactions are pooled, sessions are not: the other mode of the same program.
+    if (pid === undefined || peer === 'pgbouncerTransaction') continue;
+    const config = { host, port, ...field.account, ...(startup === '' ? {} : { options: startup }) };
+    for (const what of tls ? ['plain', 'TLS'] : ['plain']) {
+      say(`idle sessions, ${what}, through ${peer}`);
+      const given = what === 'TLS' ? { ...config, ssl } : config;
+      const bytesPerSession = await measureIdleSessions(pid, given, sessions);
+      samples.push({ peer, what, sessions, bytesPerSession });
+    }
+  }
+  if (!field.peers.some(({ name }) => name === 'pgwake')) return samples;
+  // A process of its own for each: the memory of sessions that are gone is used again.
+  for (const what of ['plain', 'TLS']) {
+    say(`idle sessions, ${what}, at scripted computes`);
+    const scripted = await startScriptedField(field.directory, field.certificate);
+    try {
+      const given = what === 'TLS' ? { ...scripted.config, ssl } : scripted.config;
+      const bytesPerSession = await measureIdleSessions(scripted.pid, given, scriptedSessions);
+      samples.push({ peer: 'pgwake', what: `${what}, scripted Postgres`, sessions: scriptedSessions, bytesPerSession });
+    } finally {
+      await scripted.stop();
+    }
+  }
+  return samples;
+}
