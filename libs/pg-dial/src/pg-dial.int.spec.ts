@@ -112,7 +112,7 @@ describe('a dial', () => {
     const address = await start(steps.serve({ verifier, clusterName }));
     let serverBytesSeen = 0;
     const onServerByte = () => void (serverBytesSeen += 1);
-    const { socket, greeting, residue, ...rest } = await connection(dial(address, { onServerByte }));
+    const { socket, reads: _reads, greeting, residue, ...rest } = await connection(dial(address, { onServerByte }));
 
     expect(rest).toEqual({ address, backendKey: { pid: 4711, secret: expect.objectContaining({ length: 4 }) } });
     expect(Buffer.from(greeting)).toEqual(
@@ -230,8 +230,11 @@ describe('a dial', () => {
       steps.reset(),
     ]);
     const { socket } = await connection(dial(address));
-    await waitFor(() => socket.destroyed, 1_000);
-    expect(server.seen.resets).toBe(1);
+    await waitFor(() => server.seen.resets === 1, 1_000);
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.resume(); // a paused socket reads nothing, the reset neither
+    await closed;
+    expect(socket.errored).toMatchObject({ code: 'ECONNRESET' });
   });
 
   it('keeps notices of the login, and not those about its own query', async () => {

@@ -13,6 +13,7 @@ import { type NodeAddress, describeAddress } from '@pgwake/wake-api';
 import { classifyDialError, dialTimeout } from './classify.js';
 import type { ComputeNetwork } from './compute-network.js';
 import { logIn } from './login.js';
+import type { LendingReads } from './lending-reads.js';
 import { createMessageStream } from './message-stream.js';
 import { openSocket } from './open-socket.js';
 
@@ -33,6 +34,8 @@ export interface ComputeConnection {
    * its 'close' may be over.
    */
   readonly socket: Socket;
+  /** For a next owner that reads from the socket for long; see there. */
+  readonly reads: LendingReads;
   /** ParameterStatus and NoticeResponse messages of the login, as sent and in order, for the client. */
   readonly greeting: Uint8Array;
   readonly backendKey: BackendKey;
@@ -51,11 +54,12 @@ export function createPgDial(login: ComputeLogin, network: ComputeNetwork): Mech
         if (info.identity.kind === 'tlsSan') {
           throw new GatewayError('COMPUTE_IDENTITY_MISMATCH', { detail: 'TLS to a compute is not supported' });
         }
-        socket = openSocket(info.address, network);
+        const { reads, ...opened } = openSocket(info.address, network);
+        socket = opened.socket;
         const stream = createMessageStream(socket, attempt);
         const { greeting, backendKey } = await logIn(stream, login, info.identity);
         const residue = stream.release();
-        return { ok: true, connection: { socket, greeting, backendKey, residue, address: info.address } };
+        return { ok: true, connection: { socket, reads, greeting, backendKey, residue, address: info.address } };
       } catch (error) {
         socket?.destroy();
         const failure = classifyDialError(error, describeAddress(info.address));

@@ -23,7 +23,7 @@ export function sendCancel(target: CancelTarget, network: ComputeNetwork): Promi
   const { address, backendKey, signal } = target;
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(dialTimeout(signal));
-    const socket = openSocket(address, network);
+    const { socket } = openSocket(address, network);
     let written = false;
     const settle = (settled: () => void) => {
       signal.removeEventListener('abort', onAbort);

@@ -30,7 +30,7 @@ export function handOver(
   let cutOff: NodeJS.Timeout | undefined;
   const relay = startRelay({
     client: duplex,
-    compute: new SocketDuplex(compute.socket),
+    compute: new SocketDuplex(compute.socket).borrow(compute.reads),
     fromClient,
     fromCompute: compute.residue,
     lastWords: (loss) => encodeErrorResponse(toErrorResponse(explainLoss(loss))),

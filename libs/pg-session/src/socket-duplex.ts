@@ -2,6 +2,7 @@
 // never a moment without an 'error' listener, and no closure is made per chunk.
 
 import type { Socket } from 'node:net';
+import type { LendingReads } from '@pgwake/pg-dial';
 import type { ByteDuplex, DuplexSink, OutgoingProgress } from '@pgwake/relay';
 
 /** An idle peer that vanished is noticed 10 s later: libuv probes ten times, a second apart. */
@@ -38,6 +39,12 @@ export class SocketDuplex implements ByteDuplex {
     this.#cause = socket.errored ?? undefined;
   }
 
+  /** From now on the sink is lent what that socket, which was made with these `reads`, reads. Before anybody is attached. */
+  borrow(reads: LendingReads): this {
+    reads.lend(this.#onLentBytes);
+    return this;
+  }
+
   attach(sink: DuplexSink): void {
     if (this.#sink !== undefined) throw new Error('a duplex has one sink at a time');
     this.#sink = sink;
@@ -50,8 +57,19 @@ export class SocketDuplex implements ByteDuplex {
     this.#socket.pause();
   }
 
+  /**
+   * Node hands bytes to the kernel before its `write` returns, as long as nothing waits before them, and keeps (and lets libuv
+   * point into) only what the kernel did not take. So what counts is how much waits afterwards: Node's own answer counts these
+   * bytes as if they all did, and would stop the reading at every large chunk.
+   */
   write(bytes: Uint8Array): boolean {
-    return this.#socket.writable && !this.#surrendered ? this.#socket.write(bytes) : true;
+    if (!this.#socket.writable || this.#surrendered) return true;
+    this.#socket.write(bytes);
+    return this.#socket.writableLength < this.#socket.writableHighWaterMark;
+  }
+
+  get unsentBytes(): number {
+    return this.#socket.writableLength;
   }
 
   pause(): void {
@@ -98,6 +116,13 @@ export class SocketDuplex implements ByteDuplex {
 
   readonly #onData = (chunk: Buffer) => {
     this.#sink?.onBytes(chunk);
+  };
+
+  readonly #onLentBytes = (bytes: Buffer): 'returned' | 'kept' => {
+    const sink = this.#sink;
+    if (sink?.onLentBytes) return sink.onLentBytes(bytes);
+    sink?.onBytes(bytes);
+    return 'kept';
   };
 
   readonly #onDrain = () => {

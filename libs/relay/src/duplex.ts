@@ -2,7 +2,7 @@
 
 /**
  * A byte stream both ways over TCP, TLS or WebSocket. It stands still until a sink is attached, and has one sink at a time.
- * Bytes given to the sink are the sink's: they are neither reused nor changed afterwards. After the close, calls do nothing.
+ * Bytes given to `onBytes` are the sink's: they are neither reused nor changed afterwards. After the close, calls do nothing.
  */
 export interface ByteDuplex {
   /** Starts the flow of bytes and events into `sink`, never before this call has returned. */
@@ -11,6 +11,11 @@ export interface ByteDuplex {
   detach(): void;
   /** Takes all of `bytes`. `false` asks to write no more until `onDrain`, otherwise memory grows with the slowest reader. */
   write(bytes: Uint8Array): boolean;
+  /**
+   * How much of what was written is still needed. While that is nothing, every array ever written is its owner's again.
+   * Absent where that is never known.
+   */
+  readonly unsentBytes?: number;
   /** No more `onBytes` until `resume`, save for what is already on its way. */
   pause(): void;
   resume(): void;
@@ -32,6 +37,11 @@ export interface OutgoingProgress {
 
 export interface DuplexSink {
   onBytes(bytes: Uint8Array): void;
+  /**
+   * In place of `onBytes`, from a duplex that reads into the same memory again: the bytes are lent until this returns.
+   * `kept`: somebody still needs them, so they are the sink's, as those of `onBytes` are.
+   */
+  onLentBytes?(bytes: Uint8Array): 'returned' | 'kept';
   /** After a `write` that returned `false`: write again. */
   onDrain(): void;
   /** The peer half-closed: no more bytes come. */

@@ -18,6 +18,7 @@ class FakeDuplex implements ByteDuplex {
   takes = Infinity;
   buffered = 0;
   maxBuffered = 0;
+  unsentBytes?: number;
 
   attach(sink: DuplexSink): void {
     this.peer = sink;
@@ -98,6 +99,21 @@ describe('bytes', () => {
     client.says(chunk);
     expect(written[0]).toBe(chunk);
   });
+
+  it.each(['client', 'compute'] as const)(
+    'lent by the %s are its own again once the other side needs nothing',
+    (lender) => {
+      const { client, compute } = start();
+      const [from, to] = lender === 'client' ? [client, compute] : [compute, client];
+      const lend = (): unknown => from.peer?.onLentBytes?.(message('A', 'x'));
+      expect(lend()).toBe('kept'); // nobody says what is still needed
+      to.unsentBytes = 0;
+      expect(lend()).toBe('returned');
+      to.unsentBytes = 3;
+      expect(lend()).toBe('kept');
+      expect(to.text).toBe(text(message('A', 'x'), message('A', 'x'), message('A', 'x')));
+    },
+  );
 
   it.each(['client', 'compute'] as const)('stop coming from the other side when the %s takes no more', (slow) => {
     const { client, compute } = start();

@@ -133,6 +133,10 @@ class SessionRelay implements Relay {
     const leg = this.#client;
     leg.duplex.attach({
       onBytes: (bytes) => this.#forwardUp(bytes),
+      onLentBytes: (bytes) => {
+        this.#forwardUp(bytes);
+        return stillNeeded(this.#compute.duplex);
+      },
       onDrain: () => resumeLeg(this.#compute),
       onEnd: () => {
         this.#clientHalfClosed = true;
@@ -153,6 +157,10 @@ class SessionRelay implements Relay {
     const leg = this.#compute;
     leg.duplex.attach({
       onBytes: (bytes) => this.#forwardDown(bytes),
+      onLentBytes: (bytes) => {
+        this.#forwardDown(bytes);
+        return stillNeeded(this.#client.duplex);
+      },
       onDrain: () => resumeLeg(this.#client),
       onEnd: () => this.#onComputeGone(undefined),
       onClose: (cause) => {
@@ -240,6 +248,11 @@ class SessionRelay implements Relay {
     if (this.#client.phase !== 'closed' || this.#compute.phase !== 'closed' || !this.#firstEnd) return;
     this.#resolveEnded({ ...this.#firstEnd, bytesUp: this.#bytesUp, bytesDown: this.#bytesDown });
   }
+}
+
+/** Of the bytes just written, or of any before them: then they stand behind those. */
+function stillNeeded({ unsentBytes }: ByteDuplex): 'returned' | 'kept' {
+  return unsentBytes === 0 ? 'returned' : 'kept';
 }
 
 function pauseLeg(leg: Leg): void {

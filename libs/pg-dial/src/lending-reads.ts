@@ -1,0 +1,64 @@
+// Reads of a socket that go into the same buffer again and again, where Node would make a new one for each. Whoever takes
+// them is lent the bytes until it returns, or keeps them; then that buffer is its own and the next read gets another.
+//
+// A buffer is never shared by two sockets: libuv remembers for each socket where it reads to, so a buffer that one of them
+// has given away would be overwritten through the other. Instead it is small, since most sockets are idle most of the time;
+// as long as reads fill it there is a large one in its place.
+
+import type { OnReadOpts, Socket } from 'node:net';
+
+/** For the length of the call the bytes are lent. `kept`: they are the taker's from now on. */
+export type TakeLent = (bytes: Buffer) => 'returned' | 'kept';
+
+const smallBytes = 2 * 1024;
+const largeBytes = 64 * 1024;
+/** Large buffers that nobody uses at the moment. A few are enough: more than that is rarely in the middle of a COPY at once. */
+const spareLarge: Buffer[] = [];
+const maxSpareLarge = 16;
+
+/**
+ * Make the socket with `onread`, then `bind` it. Until `lend` is called it reads as any other socket: 'data' events, whose
+ * chunks are the listener's. Pause the socket before.
+ */
+export class LendingReads {
+  readonly onread: OnReadOpts = {
+    buffer: () => this.#buffer,
+    callback: (length) => this.#take(length),
+  };
+  #buffer = makeBuffer(smallBytes);
+  #socket: Socket | undefined;
+  #lendTo: TakeLent | undefined;
+
+  bind(socket: Socket): void {
+    this.#socket = socket;
+  }
+
+  /** From the next read on, in place of 'data'. What the socket holds already still comes as 'data', and before it. */
+  lend(take: TakeLent): void {
+    this.#lendTo = take;
+  }
+
+  /** `false` stops the reading until the socket is resumed. Node asks for the buffer of the next read right afterwards. */
+  #take(length: number): boolean {
+    const bytes = this.#buffer.subarray(0, length);
+    if (this.#lendTo === undefined) return this.#socket?.push(Buffer.from(bytes)) ?? false;
+    const kept = this.#lendTo(bytes) === 'kept';
+    if (kept || this.#isUnfit(length)) this.#change(length, kept);
+    return true;
+  }
+
+  #isUnfit(length: number): boolean {
+    return this.#buffer.length === smallBytes ? length === smallBytes : length < smallBytes;
+  }
+
+  #change(length: number, kept: boolean): void {
+    const old = this.#buffer;
+    this.#buffer = length < smallBytes ? makeBuffer(smallBytes) : (spareLarge.pop() ?? makeBuffer(largeBytes));
+    if (!kept && old.length === largeBytes && spareLarge.length < maxSpareLarge) spareLarge.push(old);
+  }
+}
+
+/** Memory of its own: a part of Node's pool would keep the rest of it alive. */
+function makeBuffer(length: number): Buffer {
+  return Buffer.allocUnsafeSlow(length);
+}
