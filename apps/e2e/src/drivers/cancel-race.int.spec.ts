@@ -22,8 +22,9 @@ import { untilWaiting } from './watch-queries.js';
 const victimsEach = 4;
 const bystandersEach = 2;
 const rounds = 40;
-/** Queries and what runs ahead of their cancels take up to so long: each comes first about as often as the other. */
-const raceMs = 6;
+/** A query takes up to so long. Its cancel has a connection to make, so it is given less of a delay; each is first now and then. */
+const queryMs = 24;
+const delayMs = 8;
 
 let stages: Stages;
 beforeAll(async () => {
@@ -65,8 +66,8 @@ async function sendCancel({ connection: { host, port }, tls }: Stage, key: Backe
 /** What became of the query that was cancelled, and of the one that was sent as soon as that and the cancel were over. */
 async function race(stage: Stage, victim: RawSession, name: string): Promise<readonly [hit: string, next: string]> {
   const [hit] = await Promise.all([
-    ask(victim, `select '${name}', pg_sleep(${(Math.random() * raceMs) / 1_000})`),
-    sleep(Math.random() * raceMs).then(() => sendCancel(stage, victim.key)),
+    ask(victim, `select '${name}', pg_sleep(${(Math.random() * queryMs) / 1_000})`),
+    sleep(Math.random() * delayMs).then(() => sendCancel(stage, victim.key)),
   ]);
   return [hit, await ask(victim, `select '${name}, the next', pg_sleep(0.002)`)];
 }
@@ -117,18 +118,20 @@ describe('a cancel', () => {
 
   it('with a key that is wrong, or of a session that is over, hits nobody', async () => {
     const stage = stages.of('plain');
-    const [over, ...running] = await openMany(stage, 4);
-    if (over === undefined) throw new Error('no session was opened');
+    const [over, holder, ...running] = await openMany(stage, 5);
+    if (over === undefined || holder === undefined) throw new Error('no session was opened');
     over.close();
+    await ask(holder, 'select pg_advisory_lock(1)');
     const keys = running.map(({ key }) => key);
     const foreign = keys.flatMap(({ pid }) =>
       [over.key, ...keys].filter((other) => other.pid !== pid).map(({ secret }) => ({ pid, secret })),
     );
     const made = keys.flatMap(({ pid }) => [4, 32].map((bytes) => ({ pid, secret: new Uint8Array(bytes) })));
-    const asked = running.map((session, number) => ask(session, `select 'spared ${number}', pg_sleep(1)`));
+    const asked = running.map((session, number) => ask(session, `select 'spared ${number}', pg_advisory_xact_lock(1)`));
     await untilWaiting(stage, ...running.map((_session, number) => `'spared ${number}'`));
     await Promise.all([over.key, ...foreign, ...made].map((key) => sendCancel(stage, key)));
+    await ask(holder, 'select pg_advisory_unlock(1)');
     expect(await Promise.all(asked)).toEqual(running.map(() => 'done'));
-    for (const session of running) session.close();
+    for (const session of [holder, ...running]) session.close();
   });
 });
