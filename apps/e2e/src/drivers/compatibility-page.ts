@@ -6,7 +6,7 @@ import { benches, transactions } from './pgbench.js';
 import { postgresJs } from './postgres-js.js';
 import { psql } from './psql.js';
 import { psycopg2 } from './psycopg2.js';
-import { type Story, stories } from './stories.js';
+import { type Driver, type Story, stories, storyNames } from './stories.js';
 
 const drivers = [psql, psycopg2, jdbc, nodePostgres, postgresJs];
 
@@ -23,8 +23,8 @@ Made from the suites by \`npm run docs:compatibility\`; a test holds both togeth
 
 ${renderRow(['', ...drivers.map(({ name }) => name)])}
 ${renderRow(['---', ...drivers.map(() => ':-:')])}
-${Object.entries(stories)
-  .map(([story, words]) => renderRow([words, ...drivers.map((driver) => renderCell(driver.stories[story as Story]))]))
+${storyNames
+  .map((story) => renderRow([stories[story], ...drivers.map((driver) => renderCell(driver.stories[story]))]))
   .join('\n')}
 
 What a driver has no way to do:
@@ -41,16 +41,15 @@ If this is out of date, that is a bug.
 `;
 }
 
-type Told = (typeof drivers)[number]['stories'];
-
-function renderCell(telling: Told[Story]): string {
+function renderCell(telling: Driver['stories'][Story]): string {
   return typeof telling === 'function' ? '✓' : '–';
 }
 
-function reasonsOf(name: string, told: Told): string[] {
-  return Object.entries(told).flatMap(([story, telling]) =>
-    typeof telling === 'function' ? [] : [`- ${name}, ${stories[story as Story]}: ${telling.reason}.`],
-  );
+function reasonsOf(name: string, told: Driver['stories']): string[] {
+  return storyNames.flatMap((story) => {
+    const telling = told[story];
+    return typeof telling === 'function' ? [] : [`- ${name}, ${stories[story]}: ${telling.reason}.`];
+  });
 }
 
 function renderRow(cells: readonly string[]): string {

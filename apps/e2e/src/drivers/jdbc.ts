@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findJdbcJar, works } from './programs.js';
-import type { Driver, Stage } from './stories.js';
+import { type Driver, type Stage, storyNames } from './stories.js';
 import { tellingsOf } from './story-script.js';
 
 const program = fileURLToPath(new URL('JdbcStories.java', import.meta.url));
@@ -23,36 +23,12 @@ export const jdbc: Driver = {
     if (!works('javac', '-version')) return 'java';
     return findJdbcJar() === undefined ? 'postgresql.jar' : undefined;
   },
-  stories: tellingsOf(
-    [
-      'wakes',
-      'namesEndpoint',
-      'isRefused',
-      'setsParameters',
-      'queries',
-      'prepares',
-      'types',
-      'transacts',
-      'readsErrors',
-      'hearsNotices',
-      'copiesIn',
-      'copiesOut',
-      'carriesLargeRows',
-      'fetches',
-      'pipelines',
-      'listens',
-      'callsFunctions',
-      'cancels',
-      'terminates',
-      'replicates',
-    ],
-    (stage) => [
-      'java',
-      '-XX:TieredStopAtLevel=1', // short programs start faster
-      `-Djdk.net.hosts.file=${writeHosts(stage)}`,
-      '-cp',
-      findJdbcJar() ?? '',
-      program,
-    ],
-  ),
+  stories: tellingsOf(storyNames, (stage) => [
+    'java',
+    '-XX:TieredStopAtLevel=1', // short programs start faster
+    `-Djdk.net.hosts.file=${writeHosts(stage)}`,
+    '-cp',
+    findJdbcJar() ?? '',
+    program,
+  ]),
 };

@@ -2,7 +2,7 @@
 
 import { fileURLToPath } from 'node:url';
 import { findPython } from './programs.js';
-import { type Driver, cannotTell } from './stories.js';
+import { type Driver, cannotTell, storyNames } from './stories.js';
 import { tellingsOf } from './story-script.js';
 
 const script = fileURLToPath(new URL('psycopg2-stories.py', import.meta.url));
@@ -12,27 +12,7 @@ export const psycopg2: Driver = {
   findMissing: () => (findPython() === undefined ? 'psycopg2' : undefined),
   stories: {
     ...tellingsOf(
-      [
-        'wakes',
-        'namesEndpoint',
-        'isRefused',
-        'setsParameters',
-        'queries',
-        'prepares',
-        'types',
-        'transacts',
-        'readsErrors',
-        'hearsNotices',
-        'copiesIn',
-        'copiesOut',
-        'carriesLargeRows',
-        'fetches',
-        'listens',
-        'callsFunctions',
-        'cancels',
-        'terminates',
-        'replicates',
-      ],
+      storyNames.filter((story) => story !== 'pipelines'),
       () => [findPython() ?? 'python3', script],
     ),
     pipelines: cannotTell('it waits for each answer; pgbench pipelines on libpq'),

@@ -30,6 +30,7 @@ export const stories = {
   replicates: 'replication connections',
 } as const;
 export type Story = keyof typeof stories;
+export const storyNames = Object.keys(stories) as readonly Story[];
 
 /** What a suite plays on, one for each mode. */
 export interface Stage {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { type Stages, openStages } from './stage.js';
-import { type Driver, type Stage, type Story, type Telling, modes, stories } from './stories.js';
+import { type Driver, type Stage, type Telling, modes, stories, storyNames } from './stories.js';
 
 type Suite = (name: string, body: () => void) => void;
 
@@ -24,10 +24,10 @@ export function tellStories(driver: Driver, { describe, it, beforeAll, afterAll 
 
     for (const mode of modes) {
       describe(mode, () => {
-        for (const [story, words] of Object.entries(stories)) {
-          const telling = driver.stories[story as Story];
+        for (const story of storyNames) {
+          const telling = driver.stories[story];
           if (typeof telling !== 'function') continue;
-          it(words, async () => {
+          it(stories[story], async () => {
             if (stages === undefined) throw new Error('there is no stage');
             if (story === 'wakes') await expectWake(stages.of(mode), telling);
             else await telling(stages.of(mode));
