@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { checkPassword, parseVerifier } from '@pgwake/client-auth';
+import { identifyProcess, isAlive } from '@pgwake/compute-process';
 import type { EndpointId, Generation, RoleName, SessionId } from '@pgwake/ids';
 import { StartupError, loadSettings } from '@pgwake/nest-kit';
 import { createLogger } from '@pgwake/telemetry';
@@ -130,7 +131,11 @@ async function state(endpoint: EndpointId): Promise<string> {
 async function killPostmaster(node: WokenNode): Promise<void> {
   if (node.address.kind !== 'unix') throw new Error('the compute was to listen on a unix socket');
   const lock = await readFile(join(node.address.socketDirectory, `.s.PGSQL.${node.address.port}.lock`), 'utf8');
-  process.kill(Number(lock.split('\n')[0]), 'SIGKILL');
+  const postmaster = identifyProcess(Number(lock.split('\n')[0]));
+  if (postmaster === undefined) throw new Error('there is no postmaster to kill');
+  process.kill(postmaster.pid, 'SIGKILL');
+  // The signal is on its way; on a busy machine the process may still be seen alive for a moment.
+  await waitFor(() => !isAlive(postmaster), 5_000);
 }
 
 describe('a wake', () => {
