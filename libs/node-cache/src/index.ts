@@ -11,6 +11,7 @@ export { type UnsignedNode, signNode } from './node-signature.js';
 export type { NodeStamp } from './node-stamp.js';
 export type { RedisAddress } from './redis-connection.js';
 export {
+  type GenerationRef,
   type NodeEvictions,
   type NodeEvictionsDeps,
   type RedisNodeCache,

@@ -11,6 +11,11 @@ export function endOfGeneration(endpoint: EndpointId, generation: Generation): N
   return { endpoint, generation, issuedAtMs: Number.MAX_SAFE_INTEGER };
 }
 
+/** Whether it is wake-service that calls a generation over, and not a proxy that could not reach it. */
+export function isEndOfGeneration({ issuedAtMs }: NodeStamp): boolean {
+  return issuedAtMs === Number.MAX_SAFE_INTEGER;
+}
+
 /** Below zero: `a` is older. Both are of one endpoint. */
 export function compareStamps(a: NodeStamp, b: NodeStamp): number {
   return a.generation - b.generation || a.issuedAtMs - b.issuedAtMs;

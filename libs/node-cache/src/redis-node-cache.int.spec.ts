@@ -151,6 +151,7 @@ describeWithRedis('nodes shared through Redis', () => {
     await one.cache.evict(suspectOf(node));
     await waitFor(() => other.heard.includes('eviction'), recoveryLimitMs);
     expect(await generationIn(other)).toBeUndefined();
+    expect(other.over).toEqual([]);
     expect(other.told.slice(-2)).toEqual(['memory miss', 'shared evicted']);
   });
 
@@ -183,6 +184,7 @@ describeWithRedis('nodes shared through Redis', () => {
       return one.heard.includes('eviction');
     }, recoveryLimitMs);
     expect(await generationIn(one)).toBeUndefined();
+    expect(new Set(one.over)).toEqual(new Set([`${demo} 3`]));
     await one.cache.put(woken(3, { issuedAtMs: Date.now() + 5_000 }));
     expect(await generationIn(one)).toBeUndefined();
     expect(await generationIn(await connected(proxies.proxy()))).toBeUndefined();

@@ -6,7 +6,7 @@ import { listenForEvictions } from './eviction-listener.js';
 import { createMemoryNodeCache } from './memory-node-cache.js';
 import type { NodeCacheObserver, RedisObserver } from './node-cache-observer.js';
 import type { NodeKeys } from './node-keys.js';
-import { endOfGeneration } from './node-stamp.js';
+import { endOfGeneration, isEndOfGeneration } from './node-stamp.js';
 import type { RedisAddress } from './redis-connection.js';
 import { RedisLink } from './redis-link.js';
 import { SharedNodes, namesUnder } from './shared-nodes.js';
@@ -44,7 +44,18 @@ export interface RedisNodeCacheDeps extends NodeEvictionsDeps {
   readonly observer: NodeCacheObserver;
 }
 
+/** One life of a compute. */
+export interface GenerationRef {
+  readonly endpoint: EndpointId;
+  readonly generation: Generation;
+}
+
 export interface RedisNodeCache extends NodeCachePort {
+  /**
+   * wake-service is about to end this compute, or has: for whoever keeps connections to it. A hint: a message may be lost,
+   * and anybody who can publish can send one. There is one listener.
+   */
+  onGenerationOver(listener: (ref: GenerationRef) => void): void;
   close(): void;
 }
 
@@ -57,6 +68,7 @@ export function createRedisNodeCache(settings: RedisNodeCacheSettings, deps: Red
   const names = namesUnder(prefix);
   const link = new RedisLink({ address, callTimeoutMs, clock, random, observer });
   const shared = new SharedNodes(link, names, maxAgeMs);
+  let tellOver = (_: GenerationRef): void => undefined;
   const stopListening = listenForEvictions({
     address,
     channel: names.evictionChannel,
@@ -64,11 +76,15 @@ export function createRedisNodeCache(settings: RedisNodeCacheSettings, deps: Red
     onEviction(stamp) {
       memory.outdate(stamp);
       observer.onMessage('eviction');
+      if (isEndOfGeneration(stamp)) tellOver(stamp);
     },
     onIgnored: () => observer.onMessage('ignored'),
   });
   return {
     ...createTieredNodeCache({ memory, shared, check: { keys, maxAgeMs, wallClock }, observer, ...bounds }),
+    onGenerationOver(listener) {
+      tellOver = listener;
+    },
     close() {
       stopListening();
       link.close();
@@ -78,7 +94,7 @@ export function createRedisNodeCache(settings: RedisNodeCacheSettings, deps: Red
 
 export interface NodeEvictions {
   /** A generation is over: removes its node for all processes. Never rejects, and takes no longer than the call limit. */
-  evict(ref: { readonly endpoint: EndpointId; readonly generation: Generation }): Promise<void>;
+  evict(ref: GenerationRef): Promise<void>;
   close(): void;
 }
 

@@ -2,12 +2,19 @@
 
 import type { NodeCachePort } from '@pgwake/connect-core';
 import { readNodeSharing } from '@pgwake/nest-kit';
-import { type NodeCacheObserver, createMemoryNodeCache, createRedisNodeCache } from '@pgwake/node-cache';
+import {
+  type GenerationRef,
+  type NodeCacheObserver,
+  createMemoryNodeCache,
+  createRedisNodeCache,
+} from '@pgwake/node-cache';
 import type { Logger, ProxyMetrics } from '@pgwake/telemetry';
 import type { ProxySettings } from './proxy-settings.js';
 import { systemClock } from './system-clock.js';
 
 export interface OpenNodeCache extends NodeCachePort {
+  /** Calls the one listener when wake-service has said that a compute is going or gone. Without Redis nobody hears of it. */
+  onGenerationOver(listener: (ref: GenerationRef) => void): void;
   close(): void;
 }
 
@@ -16,7 +23,8 @@ export function openNodeCache(settings: ProxySettings, log: Logger, metrics: Pro
   const { nodeCacheMaxEntries: maxEntries, nodeCacheMaxAgeMs: maxAgeMs } = settings;
   const { keys, redis } = readNodeSharing(settings);
   if (redis === undefined) {
-    return { ...createMemoryNodeCache({ maxEntries, maxAgeMs, clock: systemClock }), close: () => undefined };
+    const memory = createMemoryNodeCache({ maxEntries, maxAgeMs, clock: systemClock });
+    return { ...memory, onGenerationOver: () => undefined, close: () => undefined };
   }
   return createRedisNodeCache(
     { ...redis, keys, maxEntries, memoryMaxAgeMs: Math.min(settings.nodeCacheMemoryMaxAgeMs, maxAgeMs) },

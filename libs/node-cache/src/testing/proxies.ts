@@ -21,6 +21,8 @@ export interface Proxy {
   readonly told: string[];
   /** What came over the eviction channel: `eviction` or `ignored`. */
   readonly heard: string[];
+  /** What wake-service called over, such as `demo 3`. */
+  readonly over: string[];
 }
 
 export interface ProxyOptions {
@@ -41,6 +43,7 @@ export class Proxies {
     const { keys = this.keys, memoryMaxAgeMs = 5_000, wallClock = Date.now, ca, url = this.url } = options;
     const told: string[] = [];
     const heard: string[] = [];
+    const over: string[] = [];
     const observer: NodeCacheObserver = {
       onRead: (tier, outcome) => told.push(`${tier} ${outcome}`),
       onWrite: (outcome) => told.push(`write ${outcome}`),
@@ -52,8 +55,9 @@ export class Proxies {
       { address: { url, ca }, prefix, callTimeoutMs, maxAgeMs, keys, maxEntries: 100, memoryMaxAgeMs },
       { clock: performance, wallClock, random: Math.random, observer },
     );
+    cache.onGenerationOver(({ endpoint, generation }) => over.push(`${endpoint} ${generation}`));
     this.#open.push(cache);
-    return { cache, told, heard };
+    return { cache, told, heard, over };
   }
 
   wakeService(): NodeEvictions {
