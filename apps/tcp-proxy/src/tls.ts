@@ -25,8 +25,8 @@ export function encrypt(
       const what = `direct TLS without the ALPN protocol ${alpnProtocol}`;
       throw new GatewayError('PROTOCOL_VIOLATION', { params: { what }, detail: what });
     }
-    const { endPoint } = certificate;
-    const encryption = { kind: 'active', serverName: socket.servername || undefined, endPoint } as const;
+    const { bindingHash } = certificate;
+    const encryption = { kind: 'active', serverName: socket.servername || undefined, bindingHash } as const;
     return { duplex: new SocketDuplex(socket, plainSocket), peer, encryption };
   });
 }

@@ -5,12 +5,12 @@ import {
   checkPassword,
   createScramServer,
   deriveVerifier,
-  hashEndPoint,
+  hashForBinding,
   offerMechanisms,
   parseVerifier,
 } from './index.js';
 
-/** Self-signed, in base64: what signed it, and with which hash its end point is bound to. */
+/** Self-signed, in base64: what signed it, and with which hash it is bound to. */
 const certificates: readonly (readonly [signature: string, hash: string | undefined, base64: string])[] = [
   [
     'ECDSA with SHA-1',
@@ -87,23 +87,23 @@ const certificates: readonly (readonly [signature: string, hash: string | undefi
   ],
 ];
 
-describe('the end point of a certificate', () => {
-  it.each(certificates)('signed by %s is its %s', (_signature, hash, base64) => {
+describe('what proofs are bound to', () => {
+  it.each(certificates)('is, of a certificate signed with %s, its %s', (_signature, hash, base64) => {
     const raw = Buffer.from(base64, 'base64');
     const expected = hash && createHash(hash).update(raw).digest();
-    expect(hashEndPoint(new X509Certificate(raw))).toEqual(expected);
+    expect(hashForBinding(new X509Certificate(raw))).toEqual(expected);
   });
 });
 
-const endPoint = createHash('sha256').update('the certificate').digest();
-const plus: ScramChoice = { mechanism: 'SCRAM-SHA-256-PLUS', endPoint };
-const plain: ScramChoice = { mechanism: 'SCRAM-SHA-256', endPoint };
-const unbound: ScramChoice = { mechanism: 'SCRAM-SHA-256', endPoint: undefined };
+const bindingHash = createHash('sha256').update('the certificate').digest();
+const plus: ScramChoice = { mechanism: 'SCRAM-SHA-256-PLUS', bindingHash };
+const plain: ScramChoice = { mechanism: 'SCRAM-SHA-256', bindingHash };
+const unbound: ScramChoice = { mechanism: 'SCRAM-SHA-256', bindingHash: undefined };
 const bytes = (text: string): Uint8Array => Buffer.from(text, 'latin1');
 
 describe('the offer', () => {
   it('has channel binding first where there is something to bind to', () => {
-    expect(offerMechanisms(endPoint)).toEqual(['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256']);
+    expect(offerMechanisms(bindingHash)).toEqual(['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256']);
     expect(offerMechanisms(undefined)).toEqual(['SCRAM-SHA-256']);
   });
 });
@@ -136,7 +136,7 @@ const checkFailed = { what: 'SCRAM channel binding check failed', sqlState: '280
 
 describe('a client that knows the password', () => {
   it.each([
-    ['binds to our certificate', plus, bound, endPoint],
+    ['binds to our certificate', plus, bound, bindingHash],
     ['does not want to bind though it could', plain, 'n,,', nothing],
     ['does not want to bind and could not', unbound, 'n,,', nothing],
     ['would bind if it were offered', unbound, 'y,,', nothing],
@@ -147,11 +147,17 @@ describe('a client that knows the password', () => {
   it.each([
     ['was shown another certificate', plus, bound, other, checkFailed],
     ['binds to nothing', plus, bound, nothing, checkFailed],
-    ['binds to a part of it', plus, bound, endPoint.subarray(0, 31), checkFailed],
+    ['binds to a part of it', plus, bound, bindingHash.subarray(0, 31), checkFailed],
     ['has not heard of the offer', plain, 'y,,', nothing, negotiationError],
-    ['binds to something else', plus, 'p=tls-unique,,', endPoint, { what: 'unsupported kind of channel binding' }],
-    ['binds to something without a name', plus, 'p=,,', endPoint, { what: 'unsupported kind of channel binding' }],
-    ['binds by a mechanism that does not', plain, bound, endPoint, { what: 'channel binding without its mechanism' }],
+    ['binds to something else', plus, 'p=tls-unique,,', bindingHash, { what: 'unsupported kind of channel binding' }],
+    ['binds to something without a name', plus, 'p=,,', bindingHash, { what: 'unsupported kind of channel binding' }],
+    [
+      'binds by a mechanism that does not',
+      plain,
+      bound,
+      bindingHash,
+      { what: 'channel binding without its mechanism' },
+    ],
     [
       'does not bind by a mechanism that does',
       plus,
@@ -166,7 +172,7 @@ describe('a client that knows the password', () => {
       nothing,
       { what: 'the mechanism with channel binding was chosen without channel binding' },
     ],
-    ['binds where it was not offered', unbound, bound, endPoint, { what: 'channel binding was not offered' }],
+    ['binds where it was not offered', unbound, bound, bindingHash, { what: 'channel binding was not offered' }],
   ] as const)('is refused when it %s', async (_what, choice, header, boundTo, refusal) => {
     expect(await login(choice, header, boundTo)).toEqual({ kind: 'violation', ...refusal });
   });

@@ -22,7 +22,7 @@ const hashBySignature: ReadonlyMap<string, string> = new Map([
  * `undefined` where the signature has no hash of its own (Ed25519, Ed448) or clients do not agree on which it is
  * (RSA-PSS): then channel binding cannot be offered.
  */
-export function hashEndPoint(certificate: X509Certificate): Uint8Array | undefined {
+export function hashForBinding(certificate: X509Certificate): Uint8Array | undefined {
   const hash = hashBySignature.get(certificate.signatureAlgorithmOid);
   return hash === undefined ? undefined : createHash(hash).update(certificate.raw).digest();
 }

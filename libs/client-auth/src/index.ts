@@ -18,7 +18,7 @@ export {
   createScramServer,
   offerMechanisms,
 } from './scram-server.js';
-export { hashEndPoint } from './channel-binding.js';
+export { hashForBinding } from './channel-binding.js';
 export { type ScramClient, type ScramCredential, createScramClient } from './scram-client.js';
 export { type ClaimSources, type EndpointClaim, identify } from './identify.js';
 export { type EndpointPassword, parseEndpointPassword } from './endpoint-password.js';

@@ -28,19 +28,19 @@ export type ScramMechanism = 'SCRAM-SHA-256' | 'SCRAM-SHA-256-PLUS';
 const boundMechanism = 'SCRAM-SHA-256-PLUS';
 const bindingName = 'tls-server-end-point';
 
-/** What is offered to a client, the best first. `endPoint`: of the TLS connection, see hashEndPoint. */
-export function offerMechanisms(endPoint: Uint8Array | undefined): readonly ScramMechanism[] {
-  return endPoint === undefined ? ['SCRAM-SHA-256'] : [boundMechanism, 'SCRAM-SHA-256'];
+/** What is offered to a client, the best first. `bindingHash`: of the TLS connection, see hashForBinding. */
+export function offerMechanisms(bindingHash: Uint8Array | undefined): readonly ScramMechanism[] {
+  return bindingHash === undefined ? ['SCRAM-SHA-256'] : [boundMechanism, 'SCRAM-SHA-256'];
 }
 
 export interface ScramChoice {
   /** What the client chose of the offer. */
   readonly mechanism: ScramMechanism;
   /** With which the offer was made. */
-  readonly endPoint: Uint8Array | undefined;
+  readonly bindingHash: Uint8Array | undefined;
 }
 
-const withoutBinding: ScramChoice = { mechanism: 'SCRAM-SHA-256', endPoint: undefined };
+const withoutBinding: ScramChoice = { mechanism: 'SCRAM-SHA-256', bindingHash: undefined };
 
 /** For one exchange: `clientFirst` once, then `clientFinal` once. Any other order is a violation. */
 export interface ScramServer {
@@ -115,21 +115,21 @@ export function createScramServerWithNonce(
 function judgeBinding(binding: ClientFirst['binding'], choice: ScramChoice): ScramViolation | undefined {
   const bound = choice.mechanism === boundMechanism;
   if (typeof binding === 'object') {
-    if (choice.endPoint === undefined) return violation('channel binding was not offered');
+    if (choice.bindingHash === undefined) return violation('channel binding was not offered');
     if (!bound) return violation('channel binding without its mechanism');
     return binding.name === bindingName ? undefined : violation('unsupported kind of channel binding');
   }
   if (bound) return violation('the mechanism with channel binding was chosen without channel binding');
   // Somebody in between took it out of the offer, to be able to pass the proof on.
-  if (binding === 'y' && choice.endPoint !== undefined) {
+  if (binding === 'y' && choice.bindingHash !== undefined) {
     return violation('SCRAM channel binding negotiation error', '28000');
   }
   return undefined;
 }
 
 /** What `c=` in client-final has to be: what was said of binding, and with PLUS what is bound to. */
-function expectedBinding({ gs2Header }: ClientFirst, { mechanism, endPoint }: ScramChoice): string {
-  const boundTo = mechanism === boundMechanism && endPoint !== undefined ? endPoint : new Uint8Array(0);
+function expectedBinding({ gs2Header }: ClientFirst, { mechanism, bindingHash }: ScramChoice): string {
+  const boundTo = mechanism === boundMechanism && bindingHash !== undefined ? bindingHash : new Uint8Array(0);
   return encodeBase64(Buffer.concat([toBytes(gs2Header), boundTo]));
 }
 

@@ -150,8 +150,8 @@ async function proveByScram(
 ): Promise<Proof> {
   const { duplex, encryption } = client.transport;
   const { verifier, access } = await lookUp(endpoint);
-  const endPoint = encryption.kind === 'active' ? encryption.endPoint : undefined;
-  const offer = offerMechanisms(endPoint);
+  const bindingHash = encryption.kind === 'active' ? encryption.bindingHash : undefined;
+  const offer = offerMechanisms(bindingHash);
   duplex.write(encodeAuthenticationSasl(offer));
 
   const initial = unwrap(parseSaslInitialResponse((await client.reader.read(parseLoginMessage, limit)).body));
@@ -159,7 +159,7 @@ async function proveByScram(
   if (mechanism === undefined) throw brokenSasl({ what: 'an unknown mechanism was chosen' });
   if (initial.data === undefined) throw brokenSasl({ what: 'the first message is missing' });
 
-  const scram = createScramServer(verifier, { mechanism, endPoint });
+  const scram = createScramServer(verifier, { mechanism, bindingHash });
   const challenge = scram.clientFirst(initial.data);
   if (challenge.kind === 'violation') throw brokenSasl(challenge);
   duplex.write(encodeAuthenticationSaslContinue(challenge.bytes));

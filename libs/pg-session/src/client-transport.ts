@@ -23,10 +23,10 @@ export type Encryption =
       /** SNI in the client's own spelling. */
       readonly serverName: string | undefined;
       /**
-       * Of the certificate that this very client was shown (hashEndPoint of client-auth); without it channel binding is
+       * Of the certificate that this very client was shown (hashForBinding of client-auth); without it channel binding is
        * not offered.
        */
-      readonly endPoint: Uint8Array | undefined;
+      readonly bindingHash: Uint8Array | undefined;
     };
 
 export type TlsOpening =

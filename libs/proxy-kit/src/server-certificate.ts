@@ -2,7 +2,7 @@
 // the first client.
 
 import { X509Certificate, constants, createPrivateKey } from 'node:crypto';
-import { hashEndPoint } from '@pgwake/client-auth';
+import { hashForBinding } from '@pgwake/client-auth';
 import { type SecureContext, createSecureContext } from 'node:tls';
 
 export interface CertificateMaterial {
@@ -23,7 +23,7 @@ export interface ServerCertificate {
   readonly clientCert: HandshakePolicy['clientCert'];
   readonly leaf: X509Certificate;
   /** What clients may bind their proofs to; `undefined`: the certificate is of a kind that has nothing for it. */
-  readonly endPoint: Uint8Array | undefined;
+  readonly bindingHash: Uint8Array | undefined;
 }
 
 /** Throws when the texts cannot be read or do not belong together. */
@@ -44,7 +44,7 @@ export function createServerCertificate(
     // Node allows clients to renegotiate in TLS 1.2, which nobody needs and costs the server more than the client.
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
   });
-  return { context, clientCert, leaf, endPoint: hashEndPoint(leaf) };
+  return { context, clientCert, leaf, bindingHash: hashForBinding(leaf) };
 }
 
 /** Why the certificate is of no use at this time; `undefined` when it is. */
