@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { type Server, type Socket, createServer } from 'node:net';
+import { GatewayError, isGatewayError } from '@pgwake/gateway-errors';
 import type { SessionId } from '@pgwake/ids';
 import type { ClientLimits } from '@pgwake/limits';
 import { listen } from '@pgwake/nest-kit';
@@ -13,7 +14,13 @@ import {
   SocketDuplex,
   startSession,
 } from '@pgwake/pg-session';
-import type { CertificateStore, ClientDoor } from '@pgwake/proxy-kit';
+import {
+  type CertificateStore,
+  type ClientDoor,
+  type IsLoadBalancer,
+  peerOf,
+  readProxyHeader,
+} from '@pgwake/proxy-kit';
 import { encrypt } from './tls.js';
 import { createTurnAway } from './turn-away.js';
 
@@ -25,6 +32,7 @@ export interface ListenerOptions {
   readonly port: number;
   /** Without it no TLS is offered. */
   readonly certificates: CertificateStore | undefined;
+  readonly isLoadBalancer: IsLoadBalancer;
   readonly session: SessionDeps;
   readonly limits: ClientLimits;
   readonly onOpenSessions: (count: number) => void;
@@ -35,6 +43,8 @@ export class Listener implements ClientDoor {
   readonly #server: Server;
   readonly #sessions = new Set<Session>();
   readonly #turnAway = createTurnAway();
+  /** Of those who have not said yet who they are. */
+  readonly #drained = new AbortController();
 
   constructor(options: ListenerOptions) {
     this.#options = options;
@@ -55,6 +65,7 @@ export class Listener implements ClientDoor {
    */
   async drain(limitMs: number): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#drained.abort(new GatewayError('DRAINING'));
     for (const session of this.#sessions) session.drain();
     const limit = setTimeout(() => {
       for (const session of this.#sessions) session.end();
@@ -64,11 +75,37 @@ export class Listener implements ClientDoor {
   }
 
   #accept(socket: Socket): void {
-    const peer = peerOf(socket);
+    const { session, isLoadBalancer } = this.#options;
+    const { remoteAddress = '' } = socket;
+    if (isLoadBalancer(remoteAddress)) void this.#acceptProxied(socket, peerOf(remoteAddress));
+    else this.#serve(socket, peerOf(remoteAddress), session);
+  }
+
+  /** The client is who the load balancer says. The time that takes is part of the time for its login. */
+  async #acceptProxied(socket: Socket, loadBalancer: Peer): Promise<void> {
+    const { session } = this.#options;
+    const acceptedMs = performance.now();
+    const limit = new AbortController();
+    const timer = setTimeout(() => limit.abort(new GatewayError('CLIENT_TOO_SLOW')), session.loginTimeoutMs);
+    try {
+      await readProxyHeader(socket, AbortSignal.any([limit.signal, this.#drained.signal]), (client) => {
+        const loginTimeoutMs = session.loginTimeoutMs - (performance.now() - acceptedMs);
+        const peer = client === undefined ? loadBalancer : peerOf(client);
+        this.#serve(socket, peer, { ...session, loginTimeoutMs });
+      });
+    } catch (cause) {
+      const error = isGatewayError(cause) ? cause : new GatewayError('INTERNAL', { cause });
+      const facts = { sessionId: createSessionId(), peer: loadBalancer, encrypted: false, admitted: undefined };
+      session.observer.ended(facts, { kind: 'refused', error, journey: undefined });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #serve(socket: Socket, peer: Peer, deps: SessionDeps): void {
     const entry = this.#options.limits.enter(peer.address);
     if (entry.kind === 'turnedAway') return this.#turnAway(socket, entry.error);
-    const sessionId = randomUUID() as string as SessionId;
-    const session = startSession(this.#transport(socket, peer), sessionId, this.#options.session, entry.visit);
+    const session = startSession(this.#transport(socket, peer), createSessionId(), deps, entry.visit);
     this.#sessions.add(session);
     this.#options.onOpenSessions(this.#sessions.size);
     void session.ended.then(() => {
@@ -92,7 +129,6 @@ export class Listener implements ClientDoor {
   }
 }
 
-function peerOf({ remoteAddress = '' }: Socket): Peer {
-  const address = remoteAddress.replace(/^::ffff:/, '');
-  return { address, loopback: address === '::1' || address.startsWith('127.') };
+function createSessionId(): SessionId {
+  return randomUUID() as string as SessionId;
 }

@@ -22,6 +22,11 @@ export const proxySettings = {
     'Domains under which endpoints have host names (<endpoint>.<domain>), comma-separated.',
   ),
   ...tlsSettings,
+  proxyProtocol: setting.list(
+    'PGWAKE_PROXY_PROTOCOL',
+    '',
+    'Networks of load balancers that say by the PROXY protocol (version 2) who the client is, comma-separated (10.0.0.0/8, fd00::/8): from them it is required, from everybody else not accepted; without it nobody uses it.',
+  ),
   connectTimeoutMs: setting.millis(
     'PGWAKE_CONNECT_TIMEOUT_MS',
     30_000,
