@@ -1,6 +1,7 @@
 // Composition: the door of this proxy, on what all proxies are made of.
 
 import { type DynamicModule, Module } from '@nestjs/common';
+import type { CancelKeys } from '@pgwake/cancel-keys';
 import type { Connector } from '@pgwake/connect-core';
 import type { ClientLimits } from '@pgwake/limits';
 import type { ComputeNetwork } from '@pgwake/pg-dial';
@@ -9,6 +10,7 @@ import {
   type CertificateStore,
   certificatesToken,
   clientDoorToken,
+  cancelKeysToken,
   clientLimitsToken,
   computeNetworkToken,
   connectorToken,
@@ -40,6 +42,7 @@ export class TcpProxyModule {
             connector: Connector,
             network: ComputeNetwork,
             observer: SessionObserver,
+            cancelKeys: CancelKeys,
             limits: ClientLimits,
             metrics: ProxyMetrics,
             certificates: CertificateStore | undefined,
@@ -50,7 +53,7 @@ export class TcpProxyModule {
               certificates,
               isLoadBalancer: loadLoadBalancers(settings),
               limits,
-              session: createSessionDeps(settings, { access, connector, network, observer }),
+              session: createSessionDeps(settings, { access, connector, network, cancelKeys, observer }),
               onOpenSessions: (count) => metrics.openSessions.set(count),
             }),
           inject: [
@@ -58,6 +61,7 @@ export class TcpProxyModule {
             connectorToken,
             computeNetworkToken,
             sessionObserverToken,
+            cancelKeysToken,
             clientLimitsToken,
             metricsToken,
             certificatesToken,

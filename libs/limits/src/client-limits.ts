@@ -58,8 +58,9 @@ export interface Visit {
   loginFailed(endpoint: EndpointId): void;
   /** The client has proved its password. Throws TOO_MANY_CONNECTIONS. */
   takePlace(endpoint: EndpointId): void;
-  /** Whether it may send a cancel request on. That ends with the visit. */
-  mayCancel(): boolean;
+  /** Whether it may send a cancel request on; if so {@link endCancel} is to be called. */
+  beginCancel(): boolean;
+  endCancel(): void;
   /** To be called once. */
   end(): void;
 }
@@ -138,7 +139,6 @@ export class ClientLimits {
     this.#connections += 1;
     this.#perSource.add(source);
     this.#handshakesPerSource.add(source);
-    const cancels = this.#countCancels(source);
     return {
       refusal: undefined,
       requireTries: (endpoint) => this.#requireTries(source, endpoint),
@@ -151,13 +151,13 @@ export class ClientLimits {
         place = endpoint;
         endHandshake();
       },
-      mayCancel: cancels.begin,
+      beginCancel: () => this.#beginCancel(source),
+      endCancel: () => this.#endCancel(),
       end: () => {
         this.#connections -= 1;
         this.#perSource.remove(source);
         if (place !== undefined) this.#perEndpoint.remove(place);
         endHandshake();
-        cancels.end();
       },
     };
   }
@@ -168,16 +168,15 @@ export class ClientLimits {
       throw refusal;
     };
     this.#farewells += 1;
-    const cancels = this.#countCancels(source);
     return {
       refusal,
       requireTries: refuse,
       loginFailed: refuse,
       takePlace: refuse,
-      mayCancel: cancels.begin,
+      beginCancel: () => this.#beginCancel(source),
+      endCancel: () => this.#endCancel(),
       end: () => {
         this.#farewells -= 1;
-        cancels.end();
       },
     };
   }
@@ -187,27 +186,21 @@ export class ClientLimits {
     if (waitMs > 0) throw this.#refusal('failedLogins', 'RATE_LIMITED', waitMs);
   }
 
-  #countCancels(source: string): { begin(): boolean; end(): void } {
-    let begun = false;
-    return {
-      begin: () => {
-        if (begun) return false;
-        if (isReached(this.#settings.cancelsInFlight, this.#cancelsInFlight)) {
-          this.#deps.onRefusal('cancelsInFlight');
-          return false;
-        }
-        if (this.#cancels?.take(source) === false) {
-          this.#deps.onRefusal('cancelsPerSource');
-          return false;
-        }
-        this.#cancelsInFlight += 1;
-        begun = true;
-        return true;
-      },
-      end: () => {
-        if (begun) this.#cancelsInFlight -= 1;
-      },
-    };
+  #beginCancel(source: string): boolean {
+    if (isReached(this.#settings.cancelsInFlight, this.#cancelsInFlight)) {
+      this.#deps.onRefusal('cancelsInFlight');
+      return false;
+    }
+    if (this.#cancels?.take(source) === false) {
+      this.#deps.onRefusal('cancelsPerSource');
+      return false;
+    }
+    this.#cancelsInFlight += 1;
+    return true;
+  }
+
+  #endCancel(): void {
+    this.#cancelsInFlight -= 1;
   }
 
   #refusal(limit: Limit, code: ErrorCode, retryAfterMs?: number): GatewayError {

@@ -1,3 +1,4 @@
+export { mayBeOver } from './generation-over.js';
 export { type MemoryNodeCache, type MemoryNodeCacheSettings, createMemoryNodeCache } from './memory-node-cache.js';
 export type {
   MessageOutcome,
@@ -10,6 +11,7 @@ export { type NodeKeys, type ParsedNodeKeys, parseNodeKeys } from './node-keys.j
 export { type UnsignedNode, signNode } from './node-signature.js';
 export type { NodeStamp } from './node-stamp.js';
 export type { RedisAddress } from './redis-connection.js';
+export { RedisLink, type RedisLinkSettings } from './redis-link.js';
 export {
   type GenerationRef,
   type NodeEvictions,

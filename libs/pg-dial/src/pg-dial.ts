@@ -8,6 +8,7 @@ import type { Socket } from 'node:net';
 import type { ScramKeys } from '@pgwake/client-auth';
 import type { DialOutcome, Mechanism } from '@pgwake/connect-core';
 import { GatewayError } from '@pgwake/gateway-errors';
+import type { Generation } from '@pgwake/ids';
 import { type BackendKey, type StartupParameters, encodeTerminate } from '@pgwake/pg-wire';
 import { type NodeAddress, describeAddress } from '@pgwake/wake-api';
 import { classifyDialError, dialTimeout } from './classify.js';
@@ -42,6 +43,7 @@ export interface ComputeConnection {
   /** What the compute sent after its last ReadyForQuery, to be relayed first. */
   readonly residue: Uint8Array;
   readonly address: NodeAddress;
+  readonly generation: Generation;
 }
 
 /** One login at whatever address it is given. Never throws, never tries twice. */
@@ -59,7 +61,8 @@ export function createPgDial(login: ComputeLogin, network: ComputeNetwork): Mech
         const stream = createMessageStream(socket, attempt);
         const { greeting, backendKey } = await logIn(stream, login, info.identity);
         const residue = stream.release();
-        return { ok: true, connection: { socket, reads, greeting, backendKey, residue, address: info.address } };
+        const { address, generation } = info;
+        return { ok: true, connection: { socket, reads, greeting, backendKey, residue, address, generation } };
       } catch (error) {
         socket?.destroy();
         const failure = classifyDialError(error, describeAddress(info.address));

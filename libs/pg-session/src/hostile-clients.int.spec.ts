@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, type Server, createServer } from 'node:net';
+import { CancelKeys } from '@pgwake/cancel-keys';
 import { createScramClient, deriveVerifier } from '@pgwake/client-auth';
 import { GatewayError } from '@pgwake/gateway-errors';
 import {
@@ -34,7 +35,7 @@ import {
   startTestPostgres,
   waitFor,
 } from '@pgwake/testkit';
-import { CancelKeys, type Session, type SessionDeps, SocketDuplex, StallWatch, startSession } from './index.js';
+import { type Session, type SessionDeps, SocketDuplex, StallWatch, startSession } from './index.js';
 
 const password = 'correct horse';
 const seed = 20_261_125;

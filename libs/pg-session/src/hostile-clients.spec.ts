@@ -4,6 +4,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { CancelKeys } from '@pgwake/cancel-keys';
 import { deriveVerifier } from '@pgwake/client-auth';
 import { GatewayError } from '@pgwake/gateway-errors';
 import {
@@ -23,7 +24,7 @@ import type { SessionId } from '@pgwake/ids';
 import { createComputeNetwork } from '@pgwake/pg-dial';
 import type { ByteDuplex, DuplexSink } from '@pgwake/relay';
 import { createUnlimitedVisit } from '@pgwake/testkit';
-import { CancelKeys, type SessionDeps, StallWatch, startSession } from './index.js';
+import { type SessionDeps, StallWatch, startSession } from './index.js';
 
 const verifier = await deriveVerifier('secret', { iterations: 1 });
 let reachedCompute = 0;

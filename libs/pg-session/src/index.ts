@@ -1,5 +1,4 @@
 export type { AccessPort, AuthenticationPolicy } from './authenticate.js';
-export { CancelKeys } from './cancel-keys.js';
 export type { ClientTransport, Encryption, Peer, TlsOpening } from './client-transport.js';
 export {
   type CancelResult,

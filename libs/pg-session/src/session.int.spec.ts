@@ -4,9 +4,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Socket } from 'node:net';
 import { type AddressInfo, type Server, connect, createServer } from 'node:net';
 import { randomUUID } from 'node:crypto';
+import { CancelKeys } from '@pgwake/cancel-keys';
 import { createScramClient, deriveVerifier, makeMockVerifier, formatVerifier } from '@pgwake/client-auth';
 import { type Clock, createConnector } from '@pgwake/connect-core';
-import type { Generation, SessionId } from '@pgwake/ids';
+import type { EndpointId, Generation, SessionId } from '@pgwake/ids';
 import { createMemoryNodeCache } from '@pgwake/node-cache';
 import {
   concatBytes,
@@ -26,7 +27,6 @@ import { type LeakCheck, type TestPostgres, startLeakCheck, startTestPostgres, w
 import type { WakeOutcome } from '@pgwake/wake-api';
 import pg from 'pg';
 import {
-  CancelKeys,
   type Session,
   type SessionDeps,
   type SessionFacts,
@@ -600,6 +600,42 @@ describe('a cancel request', () => {
     await rejected;
     expect((await bystander).rows[0]).toMatchObject({ answer: 42 });
     await Promise.all([one.end(), other.end()]);
+  });
+
+  it('from outside the allowed networks of its session does nothing', async () => {
+    const gateway = await startGateway();
+    const key = gateway.cancelKeys.issue(
+      {
+        endpoint: 'demo' as EndpointId,
+        generation: 1 as Generation,
+        address: { kind: 'tcp', host: postgres.host, port: postgres.port },
+        backendKey: { pid: 1, secret: Uint8Array.of(1, 2, 3, 4) },
+        allowedNetworks: ['192.0.2.0/24'],
+      },
+      4,
+    );
+    const canceller = new RawClient(gateway).say(encodeCancelRequest(key.pid, key.secret));
+    expect(await canceller.untilEnd()).toHaveLength(0);
+    canceller.socket.destroy();
+    await gateway.sessions[0]?.ended;
+    expect(gateway.outcomes[0]?.outcome).toEqual({ kind: 'cancelRequest', result: 'notAllowed' });
+  });
+
+  it('is closed only once the compute has closed its own, so it cannot hit the next query', async () => {
+    const gateway = await startGateway();
+    const client = clientOf(gateway);
+    await client.connect();
+    const { processID, secretKey } = client as unknown as { processID: number; secretKey: number };
+    const secret = Buffer.alloc(4);
+    secret.writeInt32BE(secretKey);
+    for (let round = 0; round < 50; round += 1) {
+      const canceller = new RawClient(gateway).say(encodeCancelRequest(processID, secret));
+      await canceller.untilEnd();
+      canceller.socket.destroy();
+      // Nothing ran while it was cancelled, so nothing may be cancelled now.
+      expect((await client.query('select 42 as answer')).rows).toEqual([{ answer: 42 }]);
+    }
+    await client.end();
   });
 });
 

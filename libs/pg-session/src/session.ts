@@ -1,15 +1,16 @@
 // One client session from its first byte to its last, as a straight line: negotiate, authenticate, connect, hand over,
 // relay. Each step takes the value that proves the one before. Errors are told to the client here and nowhere else.
 
+import { type CancelKeys, secretBytesOf } from '@pgwake/cancel-keys';
 import type { Connector, JourneyReport } from '@pgwake/connect-core';
 import { GatewayError, isGatewayError, toErrorResponse } from '@pgwake/gateway-errors';
 import type { EndpointId, RoleName, SessionId } from '@pgwake/ids';
+import { isAllowedBy } from '@pgwake/ip-networks';
 import type { Visit } from '@pgwake/limits';
 import { type ComputeConnection, type ComputeNetwork, createPgDial, sendCancel } from '@pgwake/pg-dial';
-import { encodeErrorResponse, encodeNoticeResponse } from '@pgwake/pg-wire';
+import { type BackendKey, encodeErrorResponse, encodeNoticeResponse } from '@pgwake/pg-wire';
 import type { Relay, RelayEnding } from '@pgwake/relay';
 import { type AccessPort, type Admitted, type AuthenticationPolicy, authenticate } from './authenticate.js';
-import { type BackendKey, type CancelKeys, secretBytesOf } from './cancel-keys.js';
 import type { ClientTransport, Peer } from './client-transport.js';
 import { closeDuplex } from './close-duplex.js';
 import { handOver } from './hand-over.js';
@@ -51,7 +52,7 @@ export type SessionOutcome =
   | { readonly kind: 'cancelRequest'; readonly result: CancelResult };
 
 /** `limited`: too many of its source or at a time. `failed`: the compute could not be told. */
-export type CancelResult = 'sent' | 'unknownKey' | 'limited' | 'failed';
+export type CancelResult = 'sent' | 'unknownKey' | 'notAllowed' | 'limited' | 'failed';
 
 export interface Session {
   /** Resolves when everything of the session is closed. Never rejects. */
@@ -140,7 +141,7 @@ class PgSession {
       login.release();
     }
     const compute = await this.#connect(this.#admitted);
-    return { kind: 'relayed', ending: await this.#relayTo(compute) };
+    return { kind: 'relayed', ending: await this.#relayTo(compute, this.#admitted) };
   }
 
   async #connect({ endpoint, role, database, parameters, keys }: Admitted): Promise<ComputeConnection> {
@@ -173,14 +174,21 @@ class PgSession {
     return setTimeout(() => this.#client.transport.duplex.write(words), wakeNoticeAfterMs);
   }
 
-  async #relayTo(compute: ComputeConnection): Promise<RelayEnding> {
+  async #relayTo(compute: ComputeConnection, { endpoint, allowedNetworks }: Admitted): Promise<RelayEnding> {
     const { cancelKeys, stallWatch } = this.#deps;
     const key = cancelKeys.issue(
-      { address: compute.address, backendKey: compute.backendKey },
+      {
+        endpoint,
+        generation: compute.generation,
+        address: compute.address,
+        backendKey: compute.backendKey,
+        allowedNetworks,
+      },
       secretBytesOf(this.#protocolMinor),
     );
     try {
       this.#relay = handOver(this.#client, compute, key, stallWatch);
+      cancelKeys.share(key);
       if (this.#draining) this.drain();
       if (this.#stop.signal.aborted) this.end();
       return await this.#relay.ended;
@@ -198,17 +206,20 @@ class PgSession {
 
   async #sendCancel(key: BackendKey): Promise<CancelResult> {
     const { cancelKeys, network } = this.#deps;
-    if (!this.#visit.mayCancel()) return 'limited';
-    const target = cancelKeys.find(key);
-    if (target === undefined) return 'unknownKey';
+    if (!this.#visit.beginCancel()) return 'limited';
     const limit = startLimit(cancelLimitMs, this.#stop.signal);
     try {
+      const target = await cancelKeys.find(key);
+      if (target === undefined) return 'unknownKey';
+      if (!isAllowedBy(target.allowedNetworks, this.#client.transport.peer.address)) return 'notAllowed';
+      // Waited for until the compute closes: a client that waits for our close sends no query into its own cancel.
       await sendCancel({ ...target, signal: limit.signal }, network);
       return 'sent';
     } catch {
       return 'failed';
     } finally {
       limit.release();
+      this.#visit.endCancel();
     }
   }
 

@@ -14,6 +14,7 @@ export { systemClock } from './system-clock.js';
 export {
   certificatesToken,
   clientDoorToken,
+  cancelKeysToken,
   clientLimitsToken,
   computeNetworkToken,
   connectorToken,

@@ -2,6 +2,7 @@
 // within its limit, then what connecting needs and last the ops port, so that the end can be watched.
 
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import type { CancelKeys } from '@pgwake/cancel-keys';
 import { type OpsServer, Readiness, startOpsServer } from '@pgwake/nest-kit';
 import type { Logger, MetricsRegistry } from '@pgwake/telemetry';
 import type { WakeClient } from '@pgwake/wake-client';
@@ -10,6 +11,7 @@ import type { OpenNodeCache } from './node-cache.js';
 import type { ProxyOptions } from './proxy-providers.js';
 import {
   certificatesToken,
+  cancelKeysToken,
   clientDoorToken,
   logToken,
   nodeCacheToken,
@@ -36,6 +38,7 @@ export class Lifecycle implements OnApplicationBootstrap, OnApplicationShutdown 
     @Inject(registryToken) private readonly registry: MetricsRegistry,
     @Inject(wakeClientToken) private readonly wakeClient: WakeClient,
     @Inject(certificatesToken) private readonly certificates: CertificateStore | undefined,
+    @Inject(cancelKeysToken) private readonly cancelKeys: CancelKeys,
     @Inject(nodeCacheToken) private readonly nodeCache: OpenNodeCache,
     @Inject(Readiness) private readonly readiness: Readiness,
     @Inject(clientDoorToken) private readonly door: ClientDoor,
@@ -54,6 +57,7 @@ export class Lifecycle implements OnApplicationBootstrap, OnApplicationShutdown 
     await this.door.drain(this.options.settings.drainTimeoutMs);
     this.certificates?.close();
     this.wakeClient.close();
+    this.cancelKeys.close();
     this.nodeCache.close();
     await this.#ops?.close();
   }

@@ -9,6 +9,7 @@ import { type Logger, type ProxyMetrics, createProxyMetrics, createRegistry } fr
 import { type WakeClient, createWakeClient } from '@pgwake/wake-client';
 import { createCertificateLog } from './certificate-log.js';
 import { openCertificateStore } from './certificate-store.js';
+import { openCancelKeys } from './cancel-keys.js';
 import { createClientLimits } from './client-limits.js';
 import { loadComputeNetwork } from './compute-network.js';
 import { Lifecycle } from './lifecycle.js';
@@ -18,6 +19,7 @@ import { createSessionLog } from './session-log.js';
 import { systemClock } from './system-clock.js';
 import {
   certificatesToken,
+  cancelKeysToken,
   clientLimitsToken,
   computeNetworkToken,
   connectorToken,
@@ -61,6 +63,7 @@ export function createProxyProviders(options: ProxyOptions): Provider[] {
       useFactory: (metrics: ProxyMetrics) => createClientLimits(settings, metrics),
       inject: [metricsToken],
     },
+    { provide: cancelKeysToken, useFactory: () => openCancelKeys(settings, log) },
     {
       provide: nodeCacheToken,
       useFactory: (metrics: ProxyMetrics) => openNodeCache(settings, log, metrics),

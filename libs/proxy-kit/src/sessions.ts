@@ -1,12 +1,12 @@
 // What client sessions in the Postgres protocol are given, over whatever stream they come.
 
+import type { CancelKeys } from '@pgwake/cancel-keys';
 import type { Connector } from '@pgwake/connect-core';
 import { type SettingsOf, setting } from '@pgwake/nest-kit';
 import type { ComputeNetwork } from '@pgwake/pg-dial';
 import {
   type AccessPort,
   type AuthenticationPolicy,
-  CancelKeys,
   type SessionDeps,
   type SessionObserver,
   StallWatch,
@@ -48,6 +48,7 @@ export interface SessionParts {
   readonly access: AccessPort;
   readonly connector: Connector;
   readonly network: ComputeNetwork;
+  readonly cancelKeys: CancelKeys;
   readonly observer: SessionObserver;
 }
 
@@ -58,7 +59,6 @@ export function createSessionDeps(
   const { loginTimeoutMs, wakeNoticeAfterMs, stallTimeoutMs } = settings;
   return {
     ...parts,
-    cancelKeys: new CancelKeys(),
     stallWatch: new StallWatch(stallTimeoutMs),
     authentication: { ...settings, domains: settings.domains.map(bareDomain) },
     loginTimeoutMs,

@@ -10,5 +10,6 @@ export const nodeCacheToken = Symbol('OpenNodeCache');
 export const wakeClientToken = Symbol('WakeClient');
 export const computeNetworkToken = Symbol('ComputeNetwork');
 export const connectorToken = Symbol('Connector');
+export const cancelKeysToken = Symbol('CancelKeys');
 export const clientLimitsToken = Symbol('ClientLimits');
 export const sessionObserverToken = Symbol('SessionObserver');
