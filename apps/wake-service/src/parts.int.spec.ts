@@ -71,18 +71,7 @@ beforeAll(async () => {
   postgres = await startTestPostgres();
   catalog = await connectCatalog(postgres.connectionConfig, () => undefined);
 });
-beforeEach(() => {
-  driver = new ScriptedDriver({ ...postgres.connectionConfig, database: 'pgwake' });
-  const settings = loadSettings(wakeServiceSettings, { PGWAKE_START_TIMEOUT_MS: '300' });
-  const foundation = { catalog, driver, mockSecret: new Uint8Array(32), close: () => Promise.resolve() };
-  parts = createParts(
-    foundation,
-    settings,
-    { keys: new Map(), evictions: noNodeEvictions },
-    createWakeMetrics(createRegistry('test')),
-    log,
-  );
-});
+beforeEach(() => begin());
 afterEach(async () => {
   parts.watches.close();
   await parts.links.close();
@@ -91,6 +80,19 @@ afterAll(async () => {
   await catalog?.close();
   await postgres?.stop();
 });
+
+function begin(more: Readonly<Record<string, string>> = {}): void {
+  driver = new ScriptedDriver({ ...postgres.connectionConfig, database: 'pgwake' });
+  const settings = loadSettings(wakeServiceSettings, { PGWAKE_START_TIMEOUT_MS: '300', ...more });
+  const foundation = { catalog, driver, mockSecret: new Uint8Array(32), close: () => Promise.resolve() };
+  parts = createParts(
+    foundation,
+    settings,
+    { keys: new Map(), evictions: noNodeEvictions },
+    createWakeMetrics(createRegistry('test')),
+    log,
+  );
+}
 
 async function newEndpoint(): Promise<EndpointId> {
   made += 1;
@@ -192,6 +194,51 @@ describe('a suspend', () => {
     const cause = { kind: 'idle', generation: 1 as Generation, seen } as const;
     expect(await parts.suspender.suspend(id, cause)).toEqual({ kind: 'calledOff' });
     expect(await stateOf(id)).toBe('running');
+  });
+});
+
+describe('starts of an endpoint', () => {
+  async function sleepAgain(endpoint: EndpointId): Promise<void> {
+    await parts.suspender.suspend(endpoint, { kind: 'requested' });
+  }
+
+  it('by connections are limited, however they went; what runs is answered, and people are not limited', async () => {
+    begin({ PGWAKE_MAX_WAKES_PER_MINUTE: '1', PGWAKE_MAX_WAKES_AT_ONCE: '2' });
+    const [id, other] = [await newEndpoint(), await newEndpoint()];
+    driver.nextStart = fail(true);
+    expect(await wake(id)).toMatchObject({ ok: false, failure: { reason: 'START_FAILED_TRANSIENT' } });
+    driver.nextStart = succeed;
+    // A crowd takes one start.
+    const crowd = await Promise.all(Array.from({ length: 20 }, () => wake(id)));
+    expect(crowd.every(({ ok }) => ok)).toBe(true);
+    expect(await wake(id)).toMatchObject({ ok: true, node: { startKind: 'running', generation: 2 } });
+    await sleepAgain(id);
+
+    const refused = await wake(id);
+    expect(refused).toMatchObject({ ok: false, failure: { reason: 'RATE_LIMITED' } });
+    const retryAfterMs = refused.ok ? 0 : (refused.failure.retryAfterMs ?? 0);
+    expect(retryAfterMs).toBeGreaterThan(50_000);
+    expect(retryAfterMs).toBeLessThanOrEqual(60_000);
+    expect(await stateOf(id)).toBe('suspended');
+    expect(await wake(other)).toMatchObject({ ok: true });
+    const byAdmin = await parts.waker.wake({ endpoint: id, suspectGeneration: undefined, reason: 'admin' });
+    expect(byAdmin).toMatchObject({ ok: true, node: { generation: 3 } });
+    expect(await wake(id)).toMatchObject({ ok: true, node: { startKind: 'running' } });
+  });
+
+  it('come back with time: who waits as long as it was told is served', async () => {
+    begin({ PGWAKE_MAX_WAKES_PER_MINUTE: '30', PGWAKE_MAX_WAKES_AT_ONCE: '1' });
+    const id = await newEndpoint();
+    await wake(id);
+    await sleepAgain(id);
+    const refusals: (number | undefined)[] = [];
+    await waitFor(async () => {
+      const outcome = await wake(id);
+      if (!outcome.ok) refusals.push(outcome.failure.retryAfterMs);
+      return outcome.ok;
+    }, 5_000);
+    expect(refusals.length).toBeGreaterThan(0);
+    expect(refusals.every((retryAfterMs) => retryAfterMs !== undefined && retryAfterMs <= 2_000)).toBe(true);
   });
 });
 

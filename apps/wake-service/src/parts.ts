@@ -1,6 +1,7 @@
 // The parts of wake-service and which one needs which. Plain construction; Nest is only given the results.
 
 import { millis } from '@pgwake/ids';
+import { TokenBuckets } from '@pgwake/limits';
 import type { NodeEvictions, NodeKeys } from '@pgwake/node-cache';
 import type { Logger, WakeMetrics } from '@pgwake/telemetry';
 import { ComputeAdopter } from './computes/adopt-computes.js';
@@ -17,6 +18,9 @@ import { RoleKeeper } from './roles/role-keeper.js';
 import { TokenAccessReader } from './roles/token-access.js';
 import { TokenKeeper } from './roles/token-keeper.js';
 import type { WakeServiceSettings } from './settings.js';
+
+/** Of those that have not their whole allowance; the one started longest ago is forgotten first. */
+const maxLimitedEndpoints = 100_000;
 
 export interface Parts {
   readonly links: ServiceLinks;
@@ -76,11 +80,18 @@ export function createParts(
     watches,
     adopter,
     suspender,
-    waker: new ComputeWaker(catalog, starter, adopter, exits, keys, metrics),
+    waker: new ComputeWaker(catalog, starter, adopter, exits, createStartAllowance(settings), keys, metrics),
     keeper: new EndpointKeeper(catalog, driver, suspender, log),
     roles,
     access,
     tokenKeeper: new TokenKeeper(catalog, roles),
     tokenAccess: new TokenAccessReader(catalog, access),
   };
+}
+
+/** `undefined`: starts are not limited. */
+function createStartAllowance({ maxWakesPerMinute, maxWakesAtOnce }: WakeServiceSettings): TokenBuckets | undefined {
+  if (maxWakesPerMinute === 0) return undefined;
+  const perSecond = maxWakesPerMinute / 60;
+  return new TokenBuckets({ burst: maxWakesAtOnce, perSecond, maxKeys: maxLimitedEndpoints, clock: performance });
 }

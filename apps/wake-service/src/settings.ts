@@ -39,6 +39,18 @@ export const wakeServiceSettings = {
     { low: 100, high: 604_800_000 },
     'How long nothing must happen in a compute before it is put to sleep, in milliseconds; an endpoint may differ.',
   ),
+  maxWakesPerMinute: setting.integer(
+    'PGWAKE_MAX_WAKES_PER_MINUTE',
+    10,
+    { low: 0, high: 100_000 },
+    'How often per minute connections may start the compute of one endpoint; 0 for any number. Wakes of a running compute and wakes through the admin API do not count.',
+  ),
+  maxWakesAtOnce: setting.integer(
+    'PGWAKE_MAX_WAKES_AT_ONCE',
+    100,
+    { low: 1, high: 100_000 },
+    'How many such starts an endpoint may save up while it needs fewer.',
+  ),
   startTimeoutMs: setting.integer(
     'PGWAKE_START_TIMEOUT_MS',
     60_000,

@@ -2,6 +2,7 @@
 // leave; the flight goes on. Between instances the catalog makes the start unique.
 
 import type { EndpointId, Generation } from '@pgwake/ids';
+import type { TokenBuckets } from '@pgwake/limits';
 import { type NodeKeys, signNode } from '@pgwake/node-cache';
 import type { WakeMetrics } from '@pgwake/telemetry';
 import type { StartKind, WakeOutcome } from '@pgwake/wake-api';
@@ -25,6 +26,8 @@ export class ComputeWaker {
     private readonly starter: ComputeStarter,
     private readonly adopter: ComputeAdopter,
     private readonly exits: Exits,
+    /** By endpoint: how often connections may still start its compute. */
+    private readonly starts: TokenBuckets | undefined,
     private readonly nodeKeys: NodeKeys,
     private readonly metrics: WakeMetrics,
   ) {}
@@ -87,6 +90,10 @@ export class ComputeWaker {
   }
 
   async #start(record: EndpointRecord, reason: WakeReason): Promise<WakeOutcome | 'again'> {
+    if (reason === 'connection' && this.starts?.take(record.id) === false) {
+      const retryAfterMs = this.starts.waitMs(record.id);
+      return { ok: false, failure: { reason: 'RATE_LIMITED', retryAfterMs, detail: 'started too often' } };
+    }
     const result = await this.starter.start(record, reason);
     switch (result.kind) {
       case 'started':

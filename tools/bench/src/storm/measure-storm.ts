@@ -29,12 +29,20 @@ export interface StormSamples {
 /** For the superuser, and for wake-service itself. */
 const spareConnections = 50;
 
+/** However many clients there are: all of them come from one machine for one endpoint. */
+const noLimits = {
+  PGWAKE_MAX_CONNECTIONS: '1000000',
+  PGWAKE_MAX_CONNECTIONS_PER_ENDPOINT: '0',
+  PGWAKE_MAX_CONNECTIONS_PER_SOURCE: '0',
+  PGWAKE_MAX_HANDSHAKES_PER_SOURCE: '0',
+};
+
 export async function measureStorm(options: StormBenchOptions): Promise<StormSamples> {
   const { clients, proxies, redisUrl, thenThey, onServed } = options;
   const room: Record<string, string> =
     thenThey === 'stay' ? { PGWAKE_COMPUTE_MAX_CONNECTIONS: String(clients + spareConnections) } : {};
   const system = await System.start({
-    env: { PGWAKE_LOG_LEVEL: 'warn', ...room },
+    env: { PGWAKE_LOG_LEVEL: 'warn', ...noLimits, ...room },
     tcpProxies: Array.from({ length: proxies }, () => ({})),
     ...(redisUrl === undefined ? {} : { redisUrl }),
   });

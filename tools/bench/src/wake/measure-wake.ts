@@ -30,7 +30,7 @@ const discardedLogins = 30;
 const settlingLogins = 3;
 
 export async function measureWake({ rounds, onRound }: WakeOptions): Promise<WakeSamples> {
-  const system = await System.start({ env: { PGWAKE_LOG_LEVEL: 'warn' } });
+  const system = await System.start({ env: { PGWAKE_LOG_LEVEL: 'warn', PGWAKE_MAX_WAKES_PER_MINUTE: '0' } });
   try {
     const endpoint = await system.createEndpoint('bench', { idleSuspendAfterMs: 3_600_000 });
     const { root } = await prepareHome({ dataDir: system.dataDir });
