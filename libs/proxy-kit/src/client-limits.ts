@@ -57,10 +57,11 @@ export type LimitSettings = SettingsOf<typeof limitSettings>;
 /** Clients beyond the limits that still get their handshake, to be told in it why there is no place. */
 export const farewells = 32;
 
-export function createClientLimits(settings: LimitSettings, metrics: ProxyMetrics): ClientLimits {
+/** With so many connections in total; see {@link planCapacity}. */
+export function createClientLimits(connections: number, settings: LimitSettings, metrics: ProxyMetrics): ClientLimits {
   return new ClientLimits(
     {
-      connections: settings.maxConnections,
+      connections,
       connectionsPerEndpoint: settings.maxConnectionsPerEndpoint,
       connectionsPerSource: settings.maxConnectionsPerSource,
       handshakesPerSource: settings.maxHandshakesPerSource,

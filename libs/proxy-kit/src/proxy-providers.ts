@@ -14,6 +14,7 @@ import { createClientLimits } from './client-limits.js';
 import { loadComputeNetwork } from './compute-network.js';
 import { Lifecycle } from './lifecycle.js';
 import { type OpenNodeCache, openNodeCache } from './node-cache.js';
+import { planCapacity, readProcessLimits } from './process-limits.js';
 import type { ProxySettings } from './proxy-settings.js';
 import { createSessionLog } from './session-log.js';
 import { systemClock } from './system-clock.js';
@@ -60,7 +61,7 @@ export function createProxyProviders(options: ProxyOptions): Provider[] {
     { provide: computeNetworkToken, useFactory: () => loadComputeNetwork(settings) },
     {
       provide: clientLimitsToken,
-      useFactory: (metrics: ProxyMetrics) => createClientLimits(settings, metrics),
+      useFactory: (metrics: ProxyMetrics) => createClientLimits(capacityOf(settings, log), settings, metrics),
       inject: [metricsToken],
     },
     { provide: cancelKeysToken, useFactory: () => openCancelKeys(settings, log) },
@@ -81,6 +82,15 @@ export function createProxyProviders(options: ProxyOptions): Provider[] {
     },
     Lifecycle,
   ];
+}
+
+/** Throws a StartupError when there is room for nobody. */
+function capacityOf({ maxConnections }: ProxySettings, log: Logger): number {
+  const limits = readProcessLimits();
+  const { connections, boundBy } = planCapacity(maxConnections, limits);
+  if (boundBy === undefined) log.info({ connections }, 'room for so many clients at once');
+  else log.warn({ connections, maxConnections, boundBy, ...limits }, 'the process has room for fewer clients than set');
+  return connections;
 }
 
 function connectorOf(settings: ProxySettings, cache: OpenNodeCache, wake: WakeClient): Connector {

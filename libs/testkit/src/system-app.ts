@@ -16,6 +16,8 @@ export interface SystemAppOptions {
   readonly settings: Settings;
   readonly opsPort: string;
   readonly logFile: string;
+  /** How many files it may open. Default: as many as this process. */
+  readonly openFiles?: number | undefined;
 }
 
 const readyLimitMs = 60_000;
@@ -39,10 +41,15 @@ export class SystemApp {
 
   /** Resolves once it is ready; rejects with the end of its log when it ends instead. */
   async start(): Promise<void> {
-    const { name, settings, logFile } = this.options;
+    const { name, settings, logFile, openFiles } = this.options;
     const log = openSync(logFile, 'a');
     const main = fileURLToPath(new URL(`../../../apps/${name}/dist/main.js`, import.meta.url));
-    const child = spawn(process.execPath, [main], {
+    // `exec`: the process is the app, not the shell.
+    const [command, ...args] =
+      openFiles === undefined
+        ? [process.execPath, main]
+        : ['sh', '-c', `ulimit -n ${openFiles} && exec "$0" "$1"`, process.execPath, main];
+    const child = spawn(command, args, {
       env: { ...process.env, NODE_OPTIONS: '', ...settings },
       stdio: ['ignore', log, log],
     });
@@ -67,19 +74,20 @@ export class SystemApp {
 
   /** In the text format of Prometheus. */
   async metrics(): Promise<string> {
-    return (await this.#askOps('metrics')).text();
+    return (await this.askOps('metrics')).text();
+  }
+
+  /** `livez`, `readyz` or `metrics`. */
+  askOps(path: string): Promise<Response> {
+    return fetch(`http://127.0.0.1:${this.options.opsPort}/${path}`);
   }
 
   async #isReady(): Promise<boolean> {
     try {
-      return (await this.#askOps('readyz')).ok;
+      return (await this.askOps('readyz')).ok;
     } catch {
       return false;
     }
-  }
-
-  #askOps(path: string): Promise<Response> {
-    return fetch(`http://127.0.0.1:${this.options.opsPort}/${path}`);
   }
 }
 

@@ -14,6 +14,8 @@ export interface SystemOptions {
   readonly env?: Settings;
   /** The further settings of each tcp-proxy. Default: one, without any. */
   readonly tcpProxies?: readonly Settings[];
+  /** How many files each tcp-proxy may open. Default: as many as this process. */
+  readonly tcpProxyOpenFiles?: number;
   /** Default: one. Several share a catalog that the system runs; the proxies are given one or the other in turn. */
   readonly wakeServices?: number;
   /** Where the proxies share node addresses, with keys made up for it. It stays the caller's. */
@@ -50,7 +52,7 @@ export class System {
   readonly wakeServices: readonly SystemApp[];
 
   private constructor(
-    { env = {}, tcpProxies = [{}], wakeServices = 1, redisUrl }: SystemOptions,
+    { env = {}, tcpProxies = [{}], tcpProxyOpenFiles, wakeServices = 1, redisUrl }: SystemOptions,
     private readonly ports: readonly PortSettings[],
     private readonly catalog: TestPostgres | undefined,
   ) {
@@ -65,13 +67,14 @@ export class System {
     );
     this.tcpProxies = tcpProxies.map((settings, at) => {
       const { PGWAKE_WAKE_ADDRESS } = this.#portsAt(at % wakeServices);
-      return this.#createApp('tcp-proxy', at, {
+      const all = {
         ...common,
         ...this.#portsAt(at),
         PGWAKE_WAKE_ADDRESS,
         ...env,
         ...settings,
-      });
+      };
+      return this.#createApp('tcp-proxy', at, all, tcpProxyOpenFiles);
     });
   }
 
@@ -153,11 +156,12 @@ export class System {
     rmSync(this.dataDir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
 
-  #createApp(name: AppName, at: number, settings: Settings): SystemApp {
+  #createApp(name: AppName, at: number, settings: Settings, openFiles?: number): SystemApp {
     const { PGWAKE_TCP_OPS_PORT, PGWAKE_WAKE_OPS_PORT } = this.#portsAt(at);
     return new SystemApp({
       name,
       settings,
+      openFiles,
       opsPort: name === 'tcp-proxy' ? PGWAKE_TCP_OPS_PORT : PGWAKE_WAKE_OPS_PORT,
       logFile: join(this.dataDir, at === 0 ? `${name}.log` : `${name}-${at + 1}.log`),
     });
