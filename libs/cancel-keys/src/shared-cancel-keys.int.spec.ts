@@ -14,13 +14,13 @@ import {
   waitFor,
 } from '@pgwake/testkit';
 import { Redis } from 'ioredis';
-import { CancelKeys, type CancelTarget, SharedCancelKeys } from './index.js';
+import { CancelKeys, type CancelTarget, SharedCancelKeys, secretBytesOf } from './index.js';
 
 const describeWithRedis = await skipWithoutRedis(describe);
 
 const prefix = 'pgwake-test:';
 const callTimeoutMs = 50;
-const slackMs = 100;
+const slackMs = 400;
 const limitMs = 5_000;
 const secretBytes = 4;
 const target = {
@@ -48,11 +48,17 @@ interface Options {
   readonly nodeKeys?: NodeKeys;
   readonly maxAgeMs?: number;
   readonly wallClock?: () => number;
+  readonly url?: string;
 }
 
-function proxy({ nodeKeys = keys, maxAgeMs = 240_000, wallClock = Date.now }: Options = {}): CancelKeys {
+function proxy({
+  nodeKeys = keys,
+  maxAgeMs = 240_000,
+  wallClock = Date.now,
+  url = redis.url,
+}: Options = {}): CancelKeys {
   const link = new RedisLink({
-    address: { url: redis.url, ca: undefined },
+    address: { url, ca: undefined },
     callTimeoutMs,
     clock: performance,
     random: Math.random,
@@ -67,9 +73,13 @@ function proxy({ nodeKeys = keys, maxAgeMs = 240_000, wallClock = Date.now }: Op
 const entries = () => admin.keys(`${prefix}cancel:*`);
 
 /** A key whose entry is in Redis. */
-async function issueAt(cancelKeys: CancelKeys, more: Partial<CancelTarget> = {}): Promise<BackendKey> {
+async function issueAt(
+  cancelKeys: CancelKeys,
+  more: Partial<CancelTarget> = {},
+  bytes = secretBytes,
+): Promise<BackendKey> {
   const before = (await entries()).length;
-  const key = cancelKeys.issue({ ...target, ...more }, secretBytes);
+  const key = cancelKeys.issue({ ...target, ...more }, bytes);
   cancelKeys.share(key);
   await waitFor(async () => (await entries()).length > before, limitMs);
   return key;
@@ -100,9 +110,9 @@ afterEach(async () => {
 });
 
 describeWithRedis('a cancel key', () => {
-  it('of one proxy is found by another one, until its session ends', async () => {
+  it.each([0, 2])('of protocol 3.%d is found by another proxy, until its session ends', async (minor) => {
     const [one, other] = [proxy(), proxy()];
-    const key = await issueAt(one);
+    const key = await issueAt(one, {}, secretBytesOf(minor));
     expect(await found(other, key)).toEqual(target);
     one.forget(key);
     await waitFor(async () => (await entries()).length === 0, limitMs);
@@ -208,6 +218,20 @@ describeWithRedis('a compute that was suspended', () => {
     expect(await one.find(key)).toEqual(target);
     const next = await issueAt(one, { generation: parseGeneration(4) as CancelTarget['generation'] });
     expect(await found(other, next)).toMatchObject({ generation: 4 });
+  });
+});
+
+describeWithRedis('Redis that allows', () => {
+  it('no more than is written down is enough', async () => {
+    const commands = ['+set', '+getrange', '+unlink', '+zcount', '+zscore'];
+    const names = [`~${prefix}cancel:*`, `~${prefix}node:*`];
+    await admin.call('ACL', ['SETUSER', 'proxy', 'on', '>secret', 'resetchannels', ...names, '-@all', ...commands]);
+    const url = `redis://proxy:secret@${redis.host}:${redis.port}`;
+    const [one, other] = [proxy({ url }), proxy({ url })];
+    const key = await issueAt(one);
+    expect(await found(other, key)).toEqual(target);
+    one.forget(key);
+    await waitFor(async () => (await entries()).length === 0, limitMs);
   });
 });
 

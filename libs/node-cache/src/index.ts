@@ -1,4 +1,4 @@
-export { mayBeOver } from './generation-over.js';
+export { mayBeOver } from './may-be-over.js';
 export { type MemoryNodeCache, type MemoryNodeCacheSettings, createMemoryNodeCache } from './memory-node-cache.js';
 export type {
   MessageOutcome,
