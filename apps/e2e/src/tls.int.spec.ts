@@ -143,6 +143,25 @@ describe('a client that begins with TLS at once', () => {
     raw.destroy();
   });
 
+  it('has nothing read in plaintext that comes with its hello', async () => {
+    const failures = () => system.logOf('tcp-proxy').split('the TLS handshake failed').length;
+    const before = failures();
+    const { port } = system.connectionConfig(endpoint);
+    const raw = connectSocket({ host: '127.0.0.1', port });
+    const stuffing = new Duplex({
+      read: () => undefined,
+      write(hello: Buffer, _encoding, done) {
+        raw.write(concatBytes(hello, startup));
+        done();
+      },
+    });
+    const tls = connectTls({ socket: stuffing, ca, servername: 'walled.localhost', ALPNProtocols: ['postgresql'] });
+    tls.on('error', () => undefined);
+    expect((await hearOut(raw)).heard[0]).toBe(0x16);
+    await waitFor(() => failures() > before, 3_000);
+    tls.destroy();
+  });
+
   it('is turned away without a word when it names no protocol', async () => {
     const socket = begin([]);
     await once(socket, 'secureConnect');

@@ -7,7 +7,7 @@ import { parseProxyHeader } from './proxy-header.js';
 /**
  * `take` gets the client's address, or `undefined` when the load balancer speaks for itself; the socket, paused as it was
  * accepted, must have an 'error' listener when it returns. The socket is destroyed when this rejects: with
- * PROTOCOL_VIOLATION, with CLIENT_GONE, or with the reason of `limit`.
+ * PROTOCOL_VIOLATION, with CLIENT_GONE, with the reason of `limit`, or with what `take` throws.
  */
 export function readProxyHeader<T>(
   socket: Socket,
@@ -40,7 +40,11 @@ export function readProxyHeader<T>(
       letGo();
       const rest = read.subarray(header.length);
       if (rest.length > 0) socket.unshift(rest);
-      resolve(take(header.kind === 'proxied' ? header.client : undefined));
+      try {
+        resolve(take(header.kind === 'proxied' ? header.client : undefined));
+      } catch (error) {
+        giveUp(error);
+      }
     };
     if (limit.aborted) return onLimit();
     limit.addEventListener('abort', onLimit, { once: true });
