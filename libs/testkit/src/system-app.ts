@@ -20,6 +20,12 @@ export interface SystemAppOptions {
   readonly openFiles?: number | undefined;
 }
 
+/** NODE_OPTIONS as in the images; those of the test runner are not for the apps. */
+const nodeOptionsOf: Readonly<Record<AppName, string>> = {
+  'tcp-proxy': '--max-semi-space-size=4',
+  'wake-service': '',
+};
+
 const readyLimitMs = 60_000;
 const stopLimitMs = 30_000;
 
@@ -50,7 +56,7 @@ export class SystemApp {
         ? [process.execPath, main]
         : ['sh', '-c', `ulimit -n ${openFiles} && exec "$0" "$1"`, process.execPath, main];
     const child = spawn(command, args, {
-      env: { ...process.env, NODE_OPTIONS: '', ...settings },
+      env: { ...process.env, NODE_OPTIONS: nodeOptionsOf[name], ...settings },
       stdio: ['ignore', log, log],
     });
     closeSync(log);

@@ -8,7 +8,7 @@ import { type CertificateFiles, ensureCertificate } from '@pgwake/local-certific
 import { System } from '@pgwake/testkit';
 import pg from 'pg';
 import { type ProxySetup, type RunningProxy, isInstalled, startHaProxy, startPgBouncer } from './other-proxies.ts';
-import { type Account, type Peer, type PeerName, host } from './peer.ts';
+import { type Account, type Peer, type PeerName, host, unlimited } from './peer.ts';
 
 export interface Field {
   readonly peers: readonly Peer[];
@@ -39,6 +39,7 @@ export async function startField(names: readonly PeerName[], maxSessions: number
     const certificate = await ensureCertificate(directory);
     system = await System.start({
       env: {
+        ...unlimited,
         PGWAKE_IDLE_SUSPEND_AFTER_MS: '86400000',
         PGWAKE_COMPUTE_LISTEN: 'tcp',
         PGWAKE_COMPUTE_MAX_CONNECTIONS: String(shareOfPeers * maxSessions + spareConnections),

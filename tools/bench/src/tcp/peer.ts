@@ -29,6 +29,13 @@ export interface Account {
 
 export const host = '127.0.0.1';
 
+/** Of tcp-proxy: everybody here is one source and one endpoint, and there are many of them. */
+export const unlimited = {
+  PGWAKE_MAX_CONNECTIONS_PER_ENDPOINT: '0',
+  PGWAKE_MAX_CONNECTIONS_PER_SOURCE: '0',
+  PGWAKE_MAX_HANDSHAKES_PER_SOURCE: '0',
+} as const;
+
 /** How programs that use libpq connect through it. */
 export function libpqEnv(peer: Peer, { user, password, database }: Account, encrypted = false): NodeJS.ProcessEnv {
   return {

@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { findFreePortSettings, startScriptedPostgres, startScriptedWake, steps, SystemApp } from '@pgwake/testkit';
 import type pg from 'pg';
+import { host, unlimited } from './peer.ts';
 
 export interface ScriptedField {
   /** Of tcp-proxy. */
@@ -28,6 +29,7 @@ export async function startScriptedField(
     name: 'tcp-proxy',
     settings: {
       ...ports,
+      ...unlimited,
       PGWAKE_WAKE_ADDRESS: wake.address,
       PGWAKE_TLS_CERT_FILE: tls.certFile,
       PGWAKE_TLS_KEY_FILE: tls.keyFile,
@@ -39,7 +41,7 @@ export async function startScriptedField(
   return {
     pid: app.pid,
     config: {
-      host: '127.0.0.1',
+      host,
       port: Number(ports.PGWAKE_TCP_PORT),
       user: 'app',
       password,
