@@ -4,7 +4,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { type AddressInfo, type Server, createServer } from 'node:net';
+import { type AddressInfo, type Server, type Socket, connect, createServer } from 'node:net';
 import { CancelKeys } from '@pgwake/cancel-keys';
 import { createScramClient, deriveVerifier } from '@pgwake/client-auth';
 import { GatewayError } from '@pgwake/gateway-errors';
@@ -89,7 +89,8 @@ async function startGateway(): Promise<Gateway> {
     cancelKeys: new CancelKeys(),
     stallWatch: new StallWatch(0),
     authentication: { domains: ['localhost'], requireTls: 'never', passwordMethod: 'scram', passwordForm: 'loopback' },
-    loginTimeoutMs: 10_000,
+    // Ten thousand single bytes of sixteen clients at once may take their time on a busy machine.
+    loginTimeoutMs: 120_000,
     wakeNoticeAfterMs: 0,
     observer: { connected: () => undefined, ended: () => undefined },
   };
@@ -141,10 +142,14 @@ function countReads(duplex: ByteDuplex, onRead: () => void): ByteDuplex {
   };
 }
 
+function connectTo({ port }: { readonly port: number }): Socket {
+  return connect({ port, host: '127.0.0.1' });
+}
+
 describe.each(corpora)('corpus %s over sockets', (_corpus, clients) => {
   it('gets from each entry what the corpus says, whole', async () => {
     await forEachAtOnce(clients, async (client) => {
-      expect([client.name, await playHostileClient(gateway.port, client, whole)]).toEqual([
+      expect([client.name, await playHostileClient(connectTo(gateway), client, whole)]).toEqual([
         client.name,
         client.expected,
       ]);
@@ -158,12 +163,12 @@ describe.each(corpora)('corpus %s over sockets', (_corpus, clients) => {
     await forEachAtOnce(short, async (client) => {
       expect([client.name, possibleVerdicts(client)]).toEqual([
         client.name,
-        expect.arrayContaining([await playHostileClient(gateway.port, client, byteByByte)]),
+        expect.arrayContaining([await playHostileClient(connectTo(gateway), client, byteByByte)]),
       ]);
     });
     expect(gateway.reads).toBeGreaterThan(clients.length * 20);
     expect(gateway.admitted).toBe(0);
-  });
+  }, 180_000);
 
   it('gets the same at 50 seeded splits each', async () => {
     const lengths = await Promise.all(clients.map(longestTurn));
@@ -174,7 +179,7 @@ describe.each(corpora)('corpus %s over sockets', (_corpus, clients) => {
       expect([client.name, feeding.name, possibleVerdicts(client)]).toEqual([
         client.name,
         feeding.name,
-        expect.arrayContaining([await playHostileClient(gateway.port, client, feeding)]),
+        expect.arrayContaining([await playHostileClient(connectTo(gateway), client, feeding)]),
       ]);
     });
     expect(gateway.reads).toBeGreaterThan(tries.length);
@@ -187,7 +192,7 @@ describe.each(corpora)('corpus %s over sockets', (_corpus, clients) => {
       const noisy = client.turns.map((turn, index) =>
         index < client.turns.length - 1 || typeof turn === 'function' ? turn : Buffer.concat([turn, noise]),
       );
-      const verdict = await playHostileClient(gateway.port, { ...client, turns: noisy }, whole);
+      const verdict = await playHostileClient(connectTo(gateway), { ...client, turns: noisy }, whole);
       expect([client.name, verdict]).not.toEqual([client.name, 'admitted']);
     });
     expect(gateway.admitted).toBe(0);
@@ -196,7 +201,7 @@ describe.each(corpora)('corpus %s over sockets', (_corpus, clients) => {
   it.each(['closed', 'reset'])('leaves nothing of a client that is %s half-way', async (how) => {
     await forEachAtOnce(clients, async ({ turns: [first] }) => {
       if (typeof first !== 'object') throw new Error('a first turn answers nothing');
-      const line = new SocketLine(gateway.port);
+      const line = new SocketLine(connectTo(gateway));
       await line.say(first.subarray(0, Math.floor(first.length / 2)));
       if (how === 'reset') line.socket.resetAndDestroy();
       else line.socket.end();
@@ -208,7 +213,7 @@ describe.each(corpora)('corpus %s over sockets', (_corpus, clients) => {
   it('gets from Postgres what the corpus says', async () => {
     const differences: string[] = [];
     await forEachAtOnce(clients, async (client) => {
-      const verdict = withoutText(await playHostileClient(postgres.port, client, whole));
+      const verdict = withoutText(await playHostileClient(connectTo(postgres), client, whole));
       if (verdict !== postgresVerdict(client)) {
         differences.push(`${client.name}: ${verdict}, not ${postgresVerdict(client)}`);
       }
@@ -223,7 +228,7 @@ describe('a client that keeps to the rules', () => {
       ['user', 'app'],
       ['options', 'endpoint=demo'],
     ]);
-    for (const port of [gateway.port, postgres.port]) {
+    for (const server of [gateway, postgres]) {
       const scram = createScramClient({ password });
       const prove = async (heard: Uint8Array) => {
         const final = await scram.final(heard.subarray(Buffer.from(heard).indexOf('r=')));
@@ -232,7 +237,7 @@ describe('a client that keeps to the rules', () => {
       };
       const first = encodeSaslInitialResponse({ mechanism: 'SCRAM-SHA-256', data: scram.first() });
       const honest: HostileClient = { name: 'honest', turns: [startup, first, prove], expected: 'admitted' };
-      expect(await playHostileClient(port, honest, byteByByte)).toBe('admitted');
+      expect(await playHostileClient(connectTo(server), honest, byteByByte)).toBe('admitted');
     }
     await waitFor(() => gateway.admitted === 1, 1_000);
     // Single bytes of a client that is heard out do arrive singly.

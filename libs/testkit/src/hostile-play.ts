@@ -1,19 +1,19 @@
 // Hostile clients over real sockets.
 
 import { once } from 'node:events';
-import { type Socket, connect } from 'node:net';
+import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Feeding, type HostileClient, type Line, type Verdict, converse } from '@pgwake/hostile-bytes';
 
-/** The client's end of a connection to 127.0.0.1. */
+/** The client's end of a connection, on its way or there. */
 export class SocketLine implements Line {
   readonly socket: Socket;
   readonly #heard: Buffer[] = [];
   #over = false;
   #wakeUp: () => void = () => undefined;
 
-  constructor(port: number) {
-    this.socket = connect({ port, host: '127.0.0.1', noDelay: true });
+  constructor(socket: Socket) {
+    this.socket = socket.setNoDelay(true);
     this.socket.on('data', (chunk) => {
       this.#heard.push(chunk);
       this.#wakeUp();
@@ -50,13 +50,12 @@ export class SocketLine implements Line {
   }
 }
 
-/** Plays the client against whatever listens at `port`. */
-export async function playHostileClient(port: number, client: HostileClient, feeding: Feeding): Promise<Verdict> {
-  const line = new SocketLine(port);
+/** Plays the client against the other end of `socket`, which is closed afterwards. */
+export async function playHostileClient(socket: Socket, client: HostileClient, feeding: Feeding): Promise<Verdict> {
   try {
-    return await converse(line, client, feeding);
+    return await converse(new SocketLine(socket), client, feeding);
   } finally {
-    line.socket.destroy();
+    socket.destroy();
   }
 }
 

@@ -2,6 +2,7 @@ import type { FuzzTarget } from './target.ts';
 import { endpointOptionsTarget } from './targets/endpoint-options.ts';
 import { framingTarget } from './targets/framing.ts';
 import { messagesTarget } from './targets/messages.ts';
+import { namesTarget } from './targets/names.ts';
 import { relayTarget } from './targets/relay.ts';
 import { scramClientTarget } from './targets/scram-client.ts';
 import { scramServerTarget } from './targets/scram-server.ts';
@@ -14,5 +15,6 @@ export const targets: readonly FuzzTarget[] = [
   scramServerTarget,
   scramClientTarget,
   endpointOptionsTarget,
+  namesTarget,
   relayTarget,
 ];

@@ -1,7 +1,7 @@
-// The cutting of a stream into messages, fed in chunks of any size, beside a model that has the whole stream at once.
+// The two ways to cut a stream into messages, fed in chunks of any size, beside a model that has the whole stream at once.
 
 import { createRandom, hostileComputes } from '@pgwake/hostile-bytes';
-import { createMessageReader } from '@pgwake/pg-wire';
+import { MessageScanner, createMessageReader } from '@pgwake/pg-wire';
 import { type FuzzTarget, demand, hashOf, latin1 } from '../target.ts';
 
 const maxBodyBytes = 300;
@@ -24,27 +24,56 @@ function readWhole(input: Buffer): Reading {
   return { messages, end: at === input.length ? 'between messages' : 'inside a message' };
 }
 
-function readInChunks(input: Uint8Array): Reading {
+function* chunksOf(input: Uint8Array): Generator<Uint8Array> {
   const random = createRandom(hashOf(input));
-  const reader = createMessageReader({ maxBodyBytes });
-  const messages: string[] = [];
   for (let at = 0; at < input.length;) {
     const size = 1 + random.below(24);
-    reader.push(input.subarray(at, at + size));
+    yield input.subarray(at, at + size);
     at += size;
+  }
+}
+
+function readInChunks(input: Uint8Array): Reading {
+  const reader = createMessageReader({ maxBodyBytes });
+  const messages: string[] = [];
+  for (const chunk of chunksOf(input)) {
+    reader.push(chunk);
     for (let read = reader.next(); read !== undefined; read = reader.next()) {
       if (read.kind === 'violation') return { messages, end: 'violation' };
-      messages.push(String.fromCharCode(read.tag) + Buffer.from(read.body).toString('latin1'));
+      messages.push(textOf(read.tag, read.body));
     }
   }
   return { messages, end: reader.rest().length === 0 ? 'between messages' : 'inside a message' };
 }
 
+/** The scanner does not say where it stands at the end. */
+function scanInChunks(input: Uint8Array): readonly string[] {
+  const scanner = new MessageScanner({ maxBodyBytes });
+  const messages: string[] = [];
+  for (const chunk of chunksOf(input)) {
+    scanner.push(Uint8Array.from(chunk));
+    let scan = scanner.next();
+    for (; scan === 'message'; scan = scanner.next()) messages.push(textOf(scanner.tag, scanner.body));
+    if (scan !== 'incomplete') return [...messages, 'violation'];
+  }
+  return messages;
+}
+
+function textOf(tag: number, body: Uint8Array): string {
+  return String.fromCharCode(tag) + Buffer.from(body).toString('latin1');
+}
+
 function run(input: Uint8Array): string {
   const expected = readWhole(Buffer.from(input));
-  const got = readInChunks(input);
-  demand(JSON.stringify(got) === JSON.stringify(expected), `${JSON.stringify(got)}, not ${JSON.stringify(expected)}`);
-  return `${expected.end} after ${expected.messages.length > 2 ? 'many' : expected.messages.length}`;
+  const { messages, end } = expected;
+  demandEqual('the reader', readInChunks(input), expected);
+  demandEqual('the scanner', scanInChunks(input), end === 'violation' ? [...messages, 'violation'] : messages);
+  return `${end} after ${messages.length > 2 ? 'many' : messages.length}`;
+}
+
+function demandEqual(who: string, got: unknown, expected: unknown): void {
+  const [gotText, expectedText] = [JSON.stringify(got), JSON.stringify(expected)];
+  demand(gotText === expectedText, `${who} reads ${gotText}, and the model ${expectedText}`);
 }
 
 /** Gives the first message the length that would be true if it were the only one. */
