@@ -2,7 +2,9 @@
 
 /** Each character is one byte. */
 export function latin1(text: string): Uint8Array {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+  const bytes = new Uint8Array(text.length);
+  for (let at = 0; at < bytes.length; at += 1) bytes[at] = text.charCodeAt(at);
+  return bytes;
 }
 
 export function int32(value: number): Uint8Array {
@@ -10,7 +12,14 @@ export function int32(value: number): Uint8Array {
 }
 
 export function concat(...parts: readonly (Uint8Array | string)[]): Uint8Array {
-  return Uint8Array.from(parts.flatMap((part) => Array.from(typeof part === 'string' ? latin1(part) : part)));
+  const pieces = parts.map((part) => (typeof part === 'string' ? latin1(part) : part));
+  const all = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.length;
+  }
+  return all;
 }
 
 export function readInt32(bytes: Uint8Array, at: number): number {
