@@ -18,6 +18,11 @@ export interface HostileCompute {
   readonly expected: string;
 }
 
+/** The length of what it says, for choosing where to cut. */
+export function lengthOf({ says }: HostileCompute): number {
+  return (typeof says === 'function' ? says(new Uint8Array(0)) : says).length;
+}
+
 /** The name under which the gateway expects its compute. */
 export const computeName = 'pgwake/demo/1';
 

@@ -1,4 +1,4 @@
-export { type HostileCompute, computeName, hostileComputes } from './compute-corpus.js';
+export { type HostileCompute, computeName, hostileComputes, lengthOf } from './compute-corpus.js';
 export { type Feeding, byteByByte, everySplit, seededSplits, splitAt, whole } from './feeding.js';
 export { type Random, createRandom } from './random.js';
 export {

@@ -10,6 +10,7 @@ import {
   byteByByte,
   computeName,
   hostileComputes,
+  lengthOf,
   seededSplits,
   whole,
 } from '@pgwake/hostile-bytes';
@@ -63,10 +64,6 @@ async function findSurprises(plays: readonly { compute: HostileCompute; feeding:
   await server.stop();
   await leaks.expectNothingLeft();
   return surprises;
-}
-
-function lengthOf({ says }: HostileCompute): number {
-  return (typeof says === 'function' ? says(new Uint8Array(0)) : says).length;
 }
 
 describe('corpus B over sockets', () => {

@@ -12,6 +12,7 @@ import {
   computeName,
   everySplit,
   hostileComputes,
+  lengthOf,
   whole,
 } from '@pgwake/hostile-bytes';
 import { ClientLeft, type Counters, createScriptedConnection, scriptHostileCompute } from '@pgwake/testkit';
@@ -63,10 +64,6 @@ async function logInAt(compute: HostileCompute, feeding: Feeding): Promise<strin
     near.on('error', () => undefined).destroy();
     far.on('error', () => undefined).destroy();
   }
-}
-
-function lengthOf({ says }: HostileCompute): number {
-  return (typeof says === 'function' ? says(new Uint8Array(0)) : says).length;
 }
 
 describe('corpus B against a login', () => {
