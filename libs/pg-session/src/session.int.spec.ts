@@ -628,14 +628,22 @@ describe('a cancel request', () => {
     const { processID, secretKey } = client as unknown as { processID: number; secretKey: number };
     const secret = Buffer.alloc(4);
     secret.writeInt32BE(secretKey);
-    for (let round = 0; round < 50; round += 1) {
+    let cancelled = 0;
+    for (let round = 0; round < 200; round += 1) {
+      const racing = client.query(`select pg_sleep(${(round % 5) / 200})`).then(
+        () => 'done',
+        (error: { code: string }) => error.code,
+      );
       const canceller = new RawClient(gateway).say(encodeCancelRequest(processID, secret));
       await canceller.untilEnd();
       canceller.socket.destroy();
-      // Nothing ran while it was cancelled, so nothing may be cancelled now.
+      if ((await racing) === '57014') cancelled += 1;
       expect((await client.query('select 42 as answer')).rows).toEqual([{ answer: 42 }]);
     }
     await client.end();
+    // Some came in time and some too late, otherwise there was no race.
+    expect(cancelled).toBeGreaterThan(0);
+    expect(cancelled).toBeLessThan(200);
   });
 });
 
