@@ -1,5 +1,6 @@
 export { adoptPostmaster } from './adopt-postmaster.js';
 export { type ClusterPlace, makePlace, placeOf } from './cluster-place.js';
+export { giveTo } from './database-user.js';
 export { type EmbeddedPostgres, type EmbeddedPostgresSettings, startEmbeddedPostgres } from './embedded-postgres.js';
 export { Postmaster } from './postmaster.js';
 export { createProcessDriver, type ProcessDriverSettings } from './process-driver.js';

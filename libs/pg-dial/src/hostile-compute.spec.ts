@@ -36,6 +36,7 @@ beforeAll(async () => {
 async function logInAt(compute: HostileCompute, feeding: Feeding): Promise<string> {
   const [near, far] = duplexPair();
   const counters: Counters = {
+    tlsGranted: 0,
     startups: [],
     cancels: [],
     logins: 0,

@@ -4,6 +4,7 @@ export {
   ClientLeft,
   type Counters,
   type ScriptedConnection,
+  type ServerCertificate,
   type Step,
   createScriptedConnection,
 } from './scripted-connection.js';

@@ -2,13 +2,15 @@
 // ended by pid. What a killed test run left behind is swept away by the next one.
 
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  type ProcessHome,
   adoptPostmaster,
   copyCluster,
   ensureTemplate,
+  giveTo,
   makePlace,
   placeOf,
   prepareHome,
@@ -16,6 +18,7 @@ import {
   serviceRole,
   startPostmaster,
 } from '@pgwake/compute-process';
+import type { ServerCertificate } from './scripted-connection.js';
 
 export interface TestRole {
   readonly name: string;
@@ -30,6 +33,8 @@ export interface TestPostgresOptions {
   readonly roles?: readonly TestRole[];
   /** Settings on the command line, such as `cluster_name`. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** With it TLS is spoken over TCP. */
+  readonly certificate?: ServerCertificate;
 }
 
 export interface TestPostgres {
@@ -69,7 +74,8 @@ export async function startTestPostgres(options: TestPostgresOptions = {}): Prom
   makePlace(place, home.user);
   await copyCluster(home, await ensureTemplate(home, () => undefined), place.dataDirectory, 'fleeting');
   if (options.roles?.length) await runSingleUser(home, place.dataDirectory, options.roles.flatMap(roleStatements));
-  const { cluster_name: clusterName, ...settings } = { ...quick, ...options.settings };
+  const tls = options.certificate && writeCertificate(home, place.directory, options.certificate);
+  const { cluster_name: clusterName, ...settings } = { ...quick, ...tls, ...options.settings };
   const { binaries, user } = home;
   const plan = { binDir: binaries.binDir, user, place, clusterName, listen: 'tcp', settings } as const;
   const started = await startPostmaster(plan, AbortSignal.timeout(startLimitMs));
@@ -92,6 +98,15 @@ export async function startTestPostgres(options: TestPostgresOptions = {}): Prom
       rmSync(place.directory, { recursive: true, force: true });
     },
   };
+}
+
+/** Postgres takes no key that others may read or that is not its own. */
+function writeCertificate({ user }: ProcessHome, directory: string, { cert, key }: ServerCertificate) {
+  const [certFile, keyFile] = [join(directory, 'server.crt'), join(directory, 'server.key')];
+  writeFileSync(certFile, cert);
+  writeFileSync(keyFile, key, { mode: 0o600 });
+  giveTo(user, keyFile);
+  return { ssl: 'on', ssl_cert_file: certFile, ssl_key_file: keyFile };
 }
 
 function roleStatements({ name, password, attributes = '' }: TestRole): string[] {

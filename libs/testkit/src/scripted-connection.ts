@@ -1,6 +1,8 @@
 // One connection of a scripted Postgres: what the steps of a script are made of.
 
+import { once } from 'node:events';
 import type { Socket } from 'node:net';
+import { TLSSocket, createSecureContext } from 'node:tls';
 import {
   type BackendKey,
   type StartupParameters,
@@ -18,6 +20,7 @@ export class ClientLeft extends Error {}
 
 /** What the connections of a server count. */
 export interface Counters {
+  tlsGranted: number;
   startups: StartupParameters[];
   cancels: BackendKey[];
   logins: number;
@@ -28,8 +31,16 @@ export interface Counters {
   farewells: number;
 }
 
+/** In PEM. */
+export interface ServerCertificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
 export interface ScriptedConnection {
   readonly counters: Counters;
+  /** Reads a request for TLS and grants it: from here on everything is said over TLS. */
+  encrypt(certificate: ServerCertificate): Promise<void>;
   /** The client's first packet. Encryption is declined, a cancel request recorded, and after that the script ends. */
   readStartup(): Promise<StartupParameters>;
   readMessage(): Promise<WireMessage>;
@@ -43,7 +54,8 @@ export interface ScriptedConnection {
   close(): void;
 }
 
-export function createScriptedConnection(socket: Socket, counters: Counters): ScriptedConnection {
+export function createScriptedConnection(plain: Socket, counters: Counters): ScriptedConnection {
+  let socket = plain;
   let gone = false;
   let received: Uint8Array = new Uint8Array(0);
   let wakeUp: (() => void) | undefined;
@@ -53,14 +65,18 @@ export function createScriptedConnection(socket: Socket, counters: Counters): Sc
     gone = true;
     wakeUp?.();
   };
-  socket.on('data', (chunk: Buffer) => {
+  const onData = (chunk: Buffer) => {
     received = Buffer.concat([received, chunk]);
     wakeUp?.();
-  });
-  socket.on('end', leave);
-  socket.on('end', () => socket.end());
-  socket.on('error', leave);
-  socket.on('close', leave);
+  };
+  const listen = () => {
+    socket.on('data', onData);
+    socket.on('end', leave);
+    socket.on('end', () => socket.end());
+    socket.on('error', leave);
+    socket.on('close', leave);
+  };
+  listen();
 
   async function more(): Promise<void> {
     if (gone) throw new ClientLeft();
@@ -87,6 +103,18 @@ export function createScriptedConnection(socket: Socket, counters: Counters): Sc
 
   const connection: ScriptedConnection = {
     counters,
+
+    async encrypt(certificate) {
+      const request = await readRequest();
+      if (request.kind !== 'ssl') throw new Error(`first packet: ${request.kind} where TLS was to be asked for`);
+      await send(Buffer.from('S'));
+      counters.tlsGranted += 1;
+      plain.off('data', onData);
+      socket = new TLSSocket(plain, { isServer: true, secureContext: createSecureContext(certificate) });
+      listen();
+      await Promise.race([once(socket, 'secure'), once(socket, 'close')]).catch(leave);
+      if (gone) throw new ClientLeft();
+    },
 
     async readStartup() {
       for (;;) {

@@ -21,6 +21,8 @@ export interface ScriptedPostgresOptions {
 export interface Seen {
   readonly accepted: number;
   readonly open: number;
+  /** Handshakes of TLS begun. */
+  readonly tlsGranted: number;
   readonly startups: readonly StartupParameters[];
   readonly cancels: readonly BackendKey[];
   /** Logins that were let in. */
@@ -52,6 +54,7 @@ export async function startScriptedPostgres(options: ScriptedPostgresOptions): P
   const seen = {
     accepted: 0,
     open: 0,
+    tlsGranted: 0,
     startups: [] as StartupParameters[],
     cancels: [] as BackendKey[],
     logins: 0,

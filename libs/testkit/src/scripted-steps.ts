@@ -18,7 +18,7 @@ import {
   frontendTag,
   parseSaslInitialResponse,
 } from '@pgwake/pg-wire';
-import type { ScriptedConnection, Step } from './scripted-connection.js';
+import type { ScriptedConnection, ServerCertificate, Step } from './scripted-connection.js';
 
 export interface ServeOptions {
   /** As in pg_authid.rolpassword. Every role has the same. */
@@ -34,6 +34,11 @@ export interface ServeOptions {
 export function serve(options: ServeOptions): readonly Step[] {
   const { verifier, clusterName, parameters, backendKey, answer } = options;
   return [startup(), authenticate(verifier), greet(parameters, backendKey), answerQueries(clusterName, answer)];
+}
+
+/** Grants the client's request for TLS. Without this step encryption is declined. */
+export function encrypt(certificate: ServerCertificate): Step {
+  return (connection) => connection.encrypt(certificate);
 }
 
 export function startup(): Step {

@@ -32,6 +32,8 @@ export type WakeReply = (
       readonly generation?: number;
       /** Default `pgwake/<endpoint>/<generation>`. */
       readonly clusterName?: string;
+      /** The compute proves itself by a certificate with this name instead. */
+      readonly tlsSan?: string;
       /** Default `started`. */
       readonly startKind?: StartKind;
     }
@@ -196,13 +198,13 @@ function encodeReply(endpoint: string, reply: Extract<WakeReply, { kind: 'node' 
   if (reply.kind === 'garbage') return noMessage;
   if (reply.kind === 'failure') return { failure: { reason: reply.reason, retryAfterMs: reply.retryAfterMs } };
   const { address, generation = 1, startKind = 'started' } = reply;
-  const { clusterName = `pgwake/${endpoint}/${generation}` } = reply;
+  const { tlsSan, clusterName = `pgwake/${endpoint}/${generation}` } = reply;
   return {
     node: {
       endpoint,
       generation,
       address: address.kind === 'tcp' ? { host: address.host, port: address.port } : address,
-      identity: { clusterName },
+      identity: tlsSan === undefined ? { clusterName } : { tlsSan },
       issuedAt: Date.now(),
       startKind: `START_KIND_${startKind.toUpperCase()}`,
     },
