@@ -1,12 +1,13 @@
 import type { EndpointId, Generation } from '@pgwake/ids';
 import type { BackendKey } from '@pgwake/pg-wire';
-import type { NodeAddress } from '@pgwake/wake-api';
+import type { ComputeIdentity, NodeAddress } from '@pgwake/wake-api';
 
 /** Where a cancel request for a session has to go, with which key the compute knows it, and who may send it. */
 export interface CancelTarget {
   readonly endpoint: EndpointId;
   readonly generation: Generation;
   readonly address: NodeAddress;
+  readonly identity: ComputeIdentity;
   readonly backendKey: BackendKey;
   /** In CIDR notation, as they were when the session logged in; none: everywhere. */
   readonly allowedNetworks: readonly string[];

@@ -11,6 +11,7 @@ const target = {
   endpoint: parseEndpointId('demo'),
   generation: parseGeneration(3),
   address: { kind: 'tcp', host: '10.0.0.7', port: 5432 },
+  identity: { kind: 'clusterName', value: 'pgwake/demo/3' },
   backendKey: { pid: 4242, secret: Buffer.from('cafecafe', 'hex') },
   allowedNetworks: ['192.0.2.0/24'],
 } as CancelTarget;
@@ -21,6 +22,8 @@ describe('a sealed target', () => {
   it.each([
     target,
     { ...target, address: { kind: 'unix', socketDirectory: '/run/pgwake', port: 5433 }, allowedNetworks: [] } as const,
+    { ...target, identity: { kind: 'tlsSan', value: 'demo-3.computes' } } as const,
+    { ...target, identity: { kind: 'unproven' } } as const,
     { ...target, backendKey: { pid: 0xffff_ffff, secret: Buffer.alloc(256, 7) } },
   ])('is opened to what it was', (each) => {
     expect(openTarget(sealTarget(each, validUntilMs, sealed), validUntilMs, sealed)).toEqual(each);

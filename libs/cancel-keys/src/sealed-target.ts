@@ -5,7 +5,7 @@
 import { type KeyObject, createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
 import { parseEndpointId, parseGeneration } from '@pgwake/ids';
 import type { BackendKey } from '@pgwake/pg-wire';
-import { parseNodeAddress } from '@pgwake/wake-api';
+import { parseComputeIdentity, parseNodeAddress } from '@pgwake/wake-api';
 import type { CancelTarget } from './cancel-target.js';
 
 export interface SealedName {
@@ -31,7 +31,7 @@ export function deriveName({ pid, secret }: BackendKey, nodeKey: KeyObject): Sea
 
 /** `validUntilMs`: milliseconds since 1970-01-01 UTC; afterwards readers refuse it, wherever it comes back from. */
 export function sealTarget(target: CancelTarget, validUntilMs: number, { sealKey }: SealedName): Buffer {
-  const { endpoint, generation, address, backendKey, allowedNetworks } = target;
+  const { endpoint, generation, address, identity, backendKey, allowedNetworks } = target;
   const text = JSON.stringify({
     schema,
     endpoint,
@@ -40,6 +40,7 @@ export function sealTarget(target: CancelTarget, validUntilMs: number, { sealKey
       address.kind === 'tcp'
         ? { host: address.host, port: address.port }
         : { socketDirectory: address.socketDirectory, port: address.port },
+    identity: identity.kind === 'unproven' ? { unproven: true } : { [identity.kind]: identity.value },
     pid: backendKey.pid,
     secret: Buffer.from(backendKey.secret).toString('hex'),
     allowedNetworks,
@@ -75,10 +76,13 @@ function parseTarget(text: string, nowMs: number): CancelTarget | undefined {
   const endpoint = parseEndpointId(String(fields['endpoint']));
   const generation = parseGeneration(Number(fields['generation']));
   const address = parseNodeAddress(Object(fields['address']) as object);
+  const identity = parseComputeIdentity(Object(fields['identity']) as object);
   const { pid, secret, allowedNetworks } = fields;
-  if (endpoint === undefined || generation === undefined || address === undefined) return undefined;
+  if (endpoint === undefined || generation === undefined) return undefined;
+  if (address === undefined || identity === undefined) return undefined;
   if (typeof pid !== 'number' || typeof secret !== 'string' || !isTexts(allowedNetworks)) return undefined;
-  return { endpoint, generation, address, backendKey: { pid, secret: Buffer.from(secret, 'hex') }, allowedNetworks };
+  const backendKey = { pid, secret: Buffer.from(secret, 'hex') };
+  return { endpoint, generation, address, identity, backendKey, allowedNetworks };
 }
 
 function isTexts(value: unknown): value is readonly string[] {

@@ -27,6 +27,7 @@ const target = {
   endpoint: parseEndpointId('demo'),
   generation: parseGeneration(3),
   address: { kind: 'tcp', host: '10.0.0.7', port: 5432 },
+  identity: { kind: 'unproven' },
   backendKey: { pid: 4242, secret: Buffer.from('cafecafe', 'hex') },
   allowedNetworks: ['192.0.2.0/24'],
 } as CancelTarget;

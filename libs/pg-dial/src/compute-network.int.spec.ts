@@ -13,6 +13,7 @@ import {
 } from '@pgwake/testkit';
 import { type ComputeNetworkSettings, createComputeNetwork, sendCancel } from './index.js';
 
+const identity = { kind: 'unproven' } as const;
 const backendKey = { pid: 1, secret: Uint8Array.of(1, 2, 3, 4) };
 
 let leaks: LeakCheck;
@@ -39,7 +40,8 @@ type Call = (host: string) => Promise<string>;
 function createCall(settings: ComputeNetworkSettings = {}): Call {
   const network = createComputeNetwork({ nameServers: [dns.server], ...settings });
   return async (host) => {
-    const target = { address: { kind: 'tcp', host, port } as const, backendKey, signal: AbortSignal.timeout(5_000) };
+    const address = { kind: 'tcp', host, port } as const;
+    const target = { address, identity, backendKey, signal: AbortSignal.timeout(5_000) };
     try {
       await sendCancel(target, network);
       return 'arrived';

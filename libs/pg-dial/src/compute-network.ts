@@ -1,7 +1,9 @@
-// Where computes may be, and who is asked where they are. Every socket to a compute is opened with one of these, so no
+// Where computes may be, who is asked where they are, and whom their certificates must be from. Every socket to a compute is opened with one of these, so no
 // address gets by it: what is checked is the very address that is dialled, after names have become addresses.
 
+import { X509Certificate } from 'node:crypto';
 import { type LookupFunction, isIP } from 'node:net';
+import { type SecureContext, createSecureContext } from 'node:tls';
 import { GatewayError } from '@pgwake/gateway-errors';
 import { createMayDial } from './allowed-networks.js';
 import { createLookupHost } from './lookup-host.js';
@@ -14,6 +16,8 @@ export interface ComputeNetworkSettings {
    * unspecified addresses.
    */
   readonly networks?: readonly string[];
+  /** PEM: who signs the certificates of computes that prove themselves by one. Default: no compute can. */
+  readonly certificateAuthority?: string;
 }
 
 /** One per process, otherwise questions to name servers are not shared. */
@@ -22,10 +26,13 @@ export interface ComputeNetwork {
   readonly lookup: LookupFunction;
   /** Throws COMPUTE_ADDRESS_FORBIDDEN for an IP address that may not be dialled; for a name see {@link lookup}. */
   requireAllowed(host: string): void;
+  /** For TLS to computes; no other authority counts, those of the system neither. */
+  readonly authority: SecureContext | undefined;
 }
 
 /** Throws RangeError for values without sense. */
-export function createComputeNetwork({ nameServers = [], networks = [] }: ComputeNetworkSettings = {}): ComputeNetwork {
+export function createComputeNetwork(settings: ComputeNetworkSettings = {}): ComputeNetwork {
+  const { nameServers = [], networks = [], certificateAuthority } = settings;
   const lookupHost = createLookupHost(nameServers);
   const mayDial = createMayDial(networks);
 
@@ -51,7 +58,19 @@ export function createComputeNetwork({ nameServers = [], networks = [] }: Comput
     requireAllowed(host) {
       if (isIP(host) !== 0 && !mayDial(host)) throw forbidden(host);
     },
+
+    authority: certificateAuthority === undefined ? undefined : createAuthority(certificateAuthority),
   };
+}
+
+function createAuthority(pem: string): SecureContext {
+  try {
+    // A text without a certificate would be an authority that signs nothing.
+    new X509Certificate(pem);
+    return createSecureContext({ ca: pem, minVersion: 'TLSv1.2' });
+  } catch (error) {
+    throw new RangeError(`not a certificate in PEM: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 function forbidden(address: string): GatewayError {

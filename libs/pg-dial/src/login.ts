@@ -40,13 +40,11 @@ export interface LoggedIn {
   readonly backendKey: BackendKey;
 }
 
-type ProvableIdentity = Exclude<ComputeIdentity, { kind: 'tlsSan' }>;
-
 /**
- * Logs in and proves whom it reached. The proof goes out in the same write as the last SCRAM message, so it costs no round
+ * Logs in and proves whom it reached, unless a certificate has done so before. The proof goes out in the same write as the last SCRAM message, so it costs no round
  * trip; a login that fails ends before the compute looks at it.
  */
-export async function logIn(stream: MessageStream, login: ComputeLogin, identity: ProvableIdentity): Promise<LoggedIn> {
+export async function logIn(stream: MessageStream, login: ComputeLogin, identity: ComputeIdentity): Promise<LoggedIn> {
   const greeting = createGreeting();
   stream.write(encodeStartupMessage(startupParameters(login)));
   await authenticate(stream, greeting, login, identity.kind === 'clusterName' ? [proofQuery] : []);

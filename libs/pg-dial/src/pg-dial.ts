@@ -1,4 +1,4 @@
-// Dials a compute: socket, login with the client's own SCRAM keys, proof of identity. What it returns is a session in
+// Dials a compute: socket, TLS where that is its proof of identity, login with the client's own SCRAM keys, proof of identity. What it returns is a session in
 // which nothing has been asked for yet, and not one byte of it is lost.
 //
 // It refuses a compute that asks for no SCRAM. One that lets anybody in (trust) could be anybody, whatever name it claims;
@@ -7,16 +7,16 @@
 import type { Socket } from 'node:net';
 import type { ScramKeys } from '@pgwake/client-auth';
 import type { DialOutcome, Mechanism } from '@pgwake/connect-core';
-import { GatewayError } from '@pgwake/gateway-errors';
 import type { Generation } from '@pgwake/ids';
 import { type BackendKey, type StartupParameters, encodeTerminate } from '@pgwake/pg-wire';
-import { type NodeAddress, describeAddress } from '@pgwake/wake-api';
+import { type ComputeIdentity, type NodeAddress, describeAddress } from '@pgwake/wake-api';
 import { classifyDialError, dialTimeout } from './classify.js';
 import type { ComputeNetwork } from './compute-network.js';
 import { logIn } from './login.js';
 import type { LendingReads } from './lending-reads.js';
 import { createMessageStream } from './message-stream.js';
 import { openSocket } from './open-socket.js';
+import { startTls } from './start-tls.js';
 
 /** Who logs in, and as what. */
 export interface ComputeLogin {
@@ -35,14 +35,18 @@ export interface ComputeConnection {
    * its 'close' may be over.
    */
   readonly socket: Socket;
-  /** For a next owner that reads from the socket for long; see there. */
-  readonly reads: LendingReads;
+  /** What is under it: the socket that TLS was started on, or the same. */
+  readonly carrier: Socket;
+  /** For a next owner that reads from the socket for long; see there. Over TLS there are none: its bytes are made, not read. */
+  readonly reads: LendingReads | undefined;
   /** ParameterStatus and NoticeResponse messages of the login, as sent and in order, for the client. */
   readonly greeting: Uint8Array;
   readonly backendKey: BackendKey;
   /** What the compute sent after its last ReadyForQuery, to be relayed first. */
   readonly residue: Uint8Array;
+  /** Where it is and what proved it: a cancel request must go to the same place in the same way. */
   readonly address: NodeAddress;
+  readonly identity: ComputeIdentity;
   readonly generation: Generation;
 }
 
@@ -53,16 +57,18 @@ export function createPgDial(login: ComputeLogin, network: ComputeNetwork): Mech
       let socket: Socket | undefined;
       try {
         if (attempt.signal.aborted) throw dialTimeout(attempt.signal);
-        if (info.identity.kind === 'tlsSan') {
-          throw new GatewayError('COMPUTE_IDENTITY_MISMATCH', { detail: 'TLS to a compute is not supported' });
-        }
-        const { reads, ...opened } = openSocket(info.address, network);
+        const opened = openSocket(info.address, network);
         socket = opened.socket;
+        const { address, identity, generation } = info;
+        const overTls = identity.kind === 'tlsSan';
+        if (overTls) socket = await startTls(socket, identity.value, network.authority, attempt.signal);
         const stream = createMessageStream(socket, attempt);
-        const { greeting, backendKey } = await logIn(stream, login, info.identity);
+        const { greeting, backendKey } = await logIn(stream, login, identity);
         const residue = stream.release();
-        const { address, generation } = info;
-        return { ok: true, connection: { socket, reads, greeting, backendKey, residue, address, generation } };
+        const reads = overTls ? undefined : opened.reads;
+        const carrier = opened.socket;
+        const connection = { socket, carrier, reads, greeting, backendKey, residue, address, identity, generation };
+        return { ok: true, connection };
       } catch (error) {
         socket?.destroy();
         const failure = classifyDialError(error, describeAddress(info.address));

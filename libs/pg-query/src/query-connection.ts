@@ -223,10 +223,11 @@ class SocketQueryConnection implements QueryConnection {
   /** Resolves when the cancel has been delivered and the request is over, or the connection is closed. */
   async #requestCancel(exchange: RequestExchange): Promise<void> {
     const { connection, network, settings } = this.#parts;
-    const { address, backendKey } = connection;
+    const { address, identity, backendKey } = connection;
     const limit = setTimeout(() => this.#lose(lost('a cancelled request did not end')), settings.cancelLimitMs);
     try {
-      await sendCancel({ address, backendKey, signal: AbortSignal.timeout(settings.cancelLimitMs) }, network);
+      const signal = AbortSignal.timeout(settings.cancelLimitMs);
+      await sendCancel({ address, identity, backendKey, signal }, network);
       await exchange.ended;
     } catch (error) {
       // It may arrive yet, in somebody else's query.

@@ -30,7 +30,7 @@ export function handOver(
   let cutOff: NodeJS.Timeout | undefined;
   const relay = startRelay({
     client: duplex,
-    compute: new SocketDuplex(compute.socket).borrow(compute.reads),
+    compute: toDuplex(compute),
     fromClient,
     fromCompute: compute.residue,
     lastWords: (loss) => encodeErrorResponse(toErrorResponse(explainLoss(loss))),
@@ -46,6 +46,11 @@ export function handOver(
     unwatch();
   });
   return relay;
+}
+
+function toDuplex({ socket, carrier, reads }: ComputeConnection): SocketDuplex {
+  const duplex = new SocketDuplex(socket, carrier);
+  return reads === undefined ? duplex : duplex.borrow(reads);
 }
 
 function explainLoss(loss: SessionLoss): GatewayError {

@@ -609,6 +609,7 @@ describe('a cancel request', () => {
         endpoint: 'demo' as EndpointId,
         generation: 1 as Generation,
         address: { kind: 'tcp', host: postgres.host, port: postgres.port },
+        identity: { kind: 'unproven' },
         backendKey: { pid: 1, secret: Uint8Array.of(1, 2, 3, 4) },
         allowedNetworks: ['192.0.2.0/24'],
       },

@@ -176,14 +176,9 @@ class PgSession {
 
   async #relayTo(compute: ComputeConnection, { endpoint, allowedNetworks }: Admitted): Promise<RelayEnding> {
     const { cancelKeys, stallWatch } = this.#deps;
+    const { address, generation, identity, backendKey } = compute;
     const key = cancelKeys.issue(
-      {
-        endpoint,
-        generation: compute.generation,
-        address: compute.address,
-        backendKey: compute.backendKey,
-        allowedNetworks,
-      },
+      { endpoint, generation, address, identity, backendKey, allowedNetworks },
       secretBytesOf(this.#protocolMinor),
     );
     try {

@@ -16,6 +16,10 @@ export const proxySettings = {
     '',
     'Networks in which computes may be dialled, comma-separated (10.0.0.0/8, fd00::/8); without it everywhere but at link-local, multicast, broadcast and unspecified addresses. Unix sockets are always allowed.',
   ),
+  computeCaFile: setting.optionalText(
+    'PGWAKE_COMPUTE_CA_FILE',
+    'PEM file with the authority that signs the certificates of computes; needed where wake-service names computes by a certificate (tls_san), and no other authority is trusted then.',
+  ),
   domains: setting.list(
     'PGWAKE_DOMAINS',
     'localhost',

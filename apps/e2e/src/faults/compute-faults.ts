@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ScriptedPostgres, startBlackHole, steps } from '@pgwake/testkit';
 import { type Fault, shortDeadlineMs } from './fault.js';
+import { certifiedName } from './gateway.js';
 import { countRefusal, portOf } from './probes.js';
 import { type Script, type World, nodeAt } from './world.js';
 
@@ -417,6 +418,46 @@ export const computeFaults: readonly Fault[] = [
     async arrange(world) {
       const { seen } = await arrangeFresh(world, world.healthy('pgwake/somebody-else/7'));
       return () => (seen.queries.join() === 'SHOW cluster_name' ? 1 : 0);
+    },
+    expected: {
+      strikes: 1,
+      verdicts: ['fresh COMPUTE_IDENTITY_MISMATCH: stop'],
+      dials: 1,
+      wakes: 1,
+      tookMs: [0, 100],
+      client: unreachable,
+    },
+  },
+  {
+    fault: 'is another tenant’s by now, says its certificate',
+    address: 'cached',
+    async arrange(world) {
+      const { own, foreign } = world.gateway.certificates;
+      const healthy = world.healthy(world.nameOf(1));
+      const impostor = [steps.encrypt(foreign), ...world.healthy('pgwake/somebody-else/7')];
+      const compute = await world.startCompute(1, [steps.encrypt(own), ...healthy], impostor);
+      await world.warmUp(compute, { tlsSan: certifiedName });
+      world.wakes(nodeAt(await world.startCompute(2), 2));
+      // Not even a startup packet.
+      return () => compute.seen.tlsGranted - compute.seen.startups.length;
+    },
+    expected: {
+      strikes: 1,
+      verdicts: ['cached COMPUTE_IDENTITY_MISMATCH: replace'],
+      dials: 2,
+      wakes: 1,
+      tookMs: [0, 100],
+      client: { servedBy: 2 },
+    },
+  },
+  {
+    fault: 'speaks no TLS, but was to prove itself by its certificate',
+    address: 'fresh',
+    async arrange(world) {
+      const compute = await world.startCompute(1);
+      const { seen } = compute;
+      world.wakes(nodeAt(compute, 1, { tlsSan: certifiedName }));
+      return () => seen.accepted - seen.startups.length;
     },
     expected: {
       strikes: 1,

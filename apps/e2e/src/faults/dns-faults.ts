@@ -23,10 +23,10 @@ async function arrangeCached(world: World, reply: DnsReply): Promise<ScriptedPos
   const host = hostOf(world);
   dns.reply(host, loopback);
   const compute = await world.startWarmCompute();
-  await world.warmUp(compute, host);
+  await world.warmUp(compute, { host });
   dns.reply(host, reply);
   dns.reply(`next.${host}`, loopback);
-  world.wakes(nodeAt(await world.startCompute(2), 2, `next.${host}`));
+  world.wakes(nodeAt(await world.startCompute(2), 2, { host: `next.${host}` }));
   return compute;
 }
 
@@ -39,7 +39,7 @@ const whenCached = (reply: DnsReply) => async (world: World) => {
 /** A compute whose name gives this when it was just woken. */
 async function arrangeFresh(world: World, reply: DnsReply): Promise<() => number> {
   world.gateway.dns.reply(hostOf(world), reply);
-  world.wakes(nodeAt(await world.startCompute(1), 1, hostOf(world)));
+  world.wakes(nodeAt(await world.startCompute(1), 1, { host: hostOf(world) }));
   return countReplies(world, reply);
 }
 

@@ -46,7 +46,7 @@ try {
   const { dns } = gateway;
   const host = 'compute.test';
   dns.reply(host, { kind: 'addresses', addresses: ['127.0.0.1'] });
-  await world.warmUp(await world.startWarmCompute(), host);
+  await world.warmUp(await world.startWarmCompute(), { host });
   dns.reply(host, { kind: 'addresses', addresses: [deadAddress] });
   world.wakes(nodeAt(await world.startCompute(2), 2));
 

@@ -3,8 +3,12 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { type CertificatePem, makeCertificate } from '@pgwake/local-certificate';
 import { type FakeDns, type ScriptedWake, startFakeDns, startScriptedWake, waitFor } from '@pgwake/testkit';
 
 /** The log line of a journey, connected or refused. */
@@ -29,9 +33,26 @@ const mainFile = fileURLToPath(new URL('../../../tcp-proxy/dist/main.js', import
 const startLimitMs = 20_000;
 const logLimitMs = 5_000;
 
+/** Of computes, by authorities that the gateway trusts. */
+export interface Certificates {
+  /** For {@link certifiedName}. */
+  readonly own: CertificatePem;
+  /** For another name. */
+  readonly foreign: CertificatePem;
+}
+
+/** What a compute's certificate says where that is its proof of identity. */
+export const certifiedName = 'compute.localhost';
+
+async function makeCertificates(): Promise<Certificates> {
+  const [own, foreign] = await Promise.all([makeCertificate(['compute']), makeCertificate(['another'])]);
+  return { own, foreign };
+}
+
 export class Gateway {
   readonly password = 'secret';
   readonly #log: LogLine[] = [];
+  readonly #directory = mkdtempSync(join(tmpdir(), 'pgwake-gateway-'));
   #process: ChildProcess | undefined;
   #port = 0;
   #opsPort = 0;
@@ -39,11 +60,16 @@ export class Gateway {
   private constructor(
     readonly wake: ScriptedWake,
     readonly dns: FakeDns,
+    readonly certificates: Certificates,
   ) {}
 
   /** Resolves once clients are accepted. `settings` are those of tcp-proxy. */
   static async start(settings: Readonly<Record<string, string>> = {}): Promise<Gateway> {
-    const gateway = new Gateway(await startScriptedWake({ password: 'secret' }), await startFakeDns());
+    const gateway = new Gateway(
+      await startScriptedWake({ password: 'secret' }),
+      await startFakeDns(),
+      await makeCertificates(),
+    );
     try {
       await gateway.#run(settings);
       return gateway;
@@ -92,11 +118,14 @@ export class Gateway {
       await exited;
       if (child.exitCode !== 0) throw new Error(`tcp-proxy ended with ${child.exitCode ?? child.signalCode}`);
     }
+    rmSync(this.#directory, { recursive: true });
     await this.wake.stop();
     await this.dns.stop();
   }
 
   async #run(settings: Readonly<Record<string, string>>): Promise<void> {
+    const caFile = join(this.#directory, 'ca.crt');
+    writeFileSync(caFile, this.certificates.own.ca + this.certificates.foreign.ca);
     const env = {
       ...process.env,
       NODE_OPTIONS: '',
@@ -104,6 +133,7 @@ export class Gateway {
       PGWAKE_TCP_OPS_PORT: '0',
       PGWAKE_WAKE_ADDRESS: this.wake.address,
       PGWAKE_DNS_SERVERS: this.dns.server,
+      PGWAKE_COMPUTE_CA_FILE: caFile,
       PGWAKE_DRAIN_TIMEOUT_MS: '2000',
       PGWAKE_LOG_LEVEL: 'debug',
       ...settings,

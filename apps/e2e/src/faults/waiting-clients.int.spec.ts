@@ -167,13 +167,13 @@ describe('a zone whose name servers are silent', () => {
     const host = (of: World, zone: string) => `${of.endpoint}.${zone}.test`;
     for (const each of dead) {
       dns.reply(host(each, 'dead'), { kind: 'silence' });
-      each.wakes(nodeAt(compute, 1, host(each, 'dead')));
+      each.wakes(nodeAt(compute, 1, { host: host(each, 'dead') }));
     }
     const waiting = dead.map((each) => startClient(each.endpoint));
     await waitFor(() => dead.every((each) => dns.questionsFor(host(each, 'dead')) > 0), 5_000);
 
     dns.reply(host(world, 'alive'), { kind: 'addresses', addresses: ['127.0.0.1'] });
-    world.wakes(nodeAt(compute, 1, host(world, 'alive')));
+    world.wakes(nodeAt(compute, 1, { host: host(world, 'alive') }));
     for (let client = 0; client < 5; client += 1) {
       const seen = await attempt(gateway, world.endpoint);
       expect(seen).toMatchObject({ kind: 'served', by: world.nameOf(1) });
