@@ -47,6 +47,13 @@ async function open(user: 'app' | 'boss', settings: Partial<QueryConnectionSetti
   return opened;
 }
 
+/** A session is in pg_sleep. */
+async function untilAsleep(): Promise<void> {
+  const watcher = await open('boss');
+  const asleep = `SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'`;
+  await waitFor(async () => (await askCleanly(watcher, asleep))[0]?.[0] === '1', 5_000);
+}
+
 async function failureOf(request: QueryRequest | string): Promise<GatewayError & { statement: number | undefined }> {
   const { outcome } = await ask(connection, request);
   if (outcome.kind !== 'failed') throw new Error('it did not fail');
@@ -237,9 +244,7 @@ describe('a cancelled request', () => {
   it('ends soon, and leaves a session that can be used again', async () => {
     const reason = new AbortController();
     const answer = ask(connection, 'SELECT pg_sleep(60)', reason.signal);
-    const watcher = await open('boss');
-    const asleep = `SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'`;
-    await waitFor(async () => (await askCleanly(watcher, asleep))[0]?.[0] === '1', 5_000);
+    await untilAsleep();
     reason.abort();
     expect(await answer).toMatchObject({ outcome: { kind: 'failed', error: { code: 'CLIENT_GONE' } } });
     expect(connection.closed).toBe(false);
@@ -281,7 +286,8 @@ describe('a cancelled request', () => {
     // Catches every cancel.
     const text = `DO $$ BEGIN LOOP BEGIN PERFORM pg_sleep(1); EXCEPTION WHEN query_canceled THEN END; END LOOP; END $$`;
     const answer = ask(stubborn, text, reason.signal);
-    setImmediate(() => reason.abort());
+    await untilAsleep();
+    reason.abort();
     expect((await answer).outcome).toMatchObject({ error: { code: 'CLIENT_GONE' } });
     expect(stubborn.closed).toBe(true);
   });
