@@ -1,4 +1,4 @@
-# One image per app: docker build --target tcp-proxy . (or wake-service). docs/deploy/compose.md tells how to run them.
+# One image per app: docker build --target tcp-proxy . (or http-proxy, or wake-service). docs/deploy/compose.md tells how to run them.
 # tools/images does these steps without Docker, as a test.
 
 FROM node:24-bookworm-slim AS node
@@ -21,7 +21,7 @@ COPY tsconfig.base.json tsconfig.node.json tsconfig.pure.json pure-ambient.d.ts 
 COPY apps apps
 COPY libs libs
 # Without npx: node_modules/.bin comes first there, and holds a Node that only its install script would make work.
-RUN node node_modules/typescript/bin/tsc -b apps/tcp-proxy apps/wake-service
+RUN node node_modules/typescript/bin/tsc -b apps/tcp-proxy apps/http-proxy apps/wake-service
 RUN rm -rf apps/*/src apps/*/node_modules libs/*/src libs/*/node_modules
 
 # npm installs the development dependencies of linked libraries with --omit=dev too.
@@ -38,6 +38,15 @@ COPY --from=build /app/libs libs
 # What npm did not link is no part of this app.
 RUN for project in apps/* libs/* tools/*; do test -e "node_modules/@pgwake/${project#*/}" || rm -r "$project"; done
 
+FROM node AS http-proxy-files
+WORKDIR /app
+COPY --from=production-manifests /app ./
+RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund \
+    --workspace apps/http-proxy --include-workspace-root=false
+COPY --from=build /app/apps apps
+COPY --from=build /app/libs libs
+RUN for project in apps/* libs/* tools/*; do test -e "node_modules/@pgwake/${project#*/}" || rm -r "$project"; done
+
 FROM node AS wake-service-files
 WORKDIR /app
 COPY --from=production-manifests /app ./
@@ -51,7 +60,7 @@ RUN for project in apps/* libs/* tools/*; do test -e "node_modules/@pgwake/${pro
 # ---------------------------------------------------------------------------------------------------------------------
 
 FROM node AS tcp-proxy
-# The account is the same in both images: only its processes may enter the directories with the sockets of computes.
+# The account is the same in all images: only its processes may enter the directories with the sockets of computes.
 RUN groupadd --gid 10001 pgwake \
     && useradd --uid 10001 --gid pgwake --home-dir /pgwake --no-create-home pgwake \
     && install --directory --owner pgwake --group pgwake /pgwake
@@ -71,6 +80,22 @@ HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --start-interval=1s \
     CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PGWAKE_TCP_OPS_PORT || 7432}/readyz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 # Not through npm, which would get the signals in its place.
 CMD ["node", "apps/tcp-proxy/dist/main.js"]
+
+FROM node AS http-proxy
+RUN groupadd --gid 10001 pgwake \
+    && useradd --uid 10001 --gid pgwake --home-dir /pgwake --no-create-home pgwake \
+    && install --directory --owner pgwake --group pgwake /pgwake
+WORKDIR /app
+COPY --from=http-proxy-files /app ./
+ENV NODE_ENV=production
+ENV PGWAKE_HTTP_HOST=0.0.0.0
+ENV PGWAKE_HTTP_OPS_HOST=0.0.0.0
+USER 10001:10001
+EXPOSE 4444 7444
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --start-interval=1s \
+    CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PGWAKE_HTTP_OPS_PORT || 7444}/readyz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+CMD ["node", "apps/http-proxy/dist/main.js"]
 
 # Computes run on the Postgres of the official image, with the security updates of its makers. Node is a single file.
 FROM postgres:18-bookworm AS wake-service

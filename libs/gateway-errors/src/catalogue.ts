@@ -371,6 +371,15 @@ export const catalogue = {
   REQUEST_INVALID: entry('user', '08P01', 400, 'stop', 'trusted', 'info', 'the request is not valid: {what}'),
   REQUEST_TOO_LARGE: entry('user', '54000', 413, 'stop', 'trusted', 'info', 'the request is larger than {limit} bytes'),
   RESULT_TOO_LARGE: entry('user', '54000', 507, 'stop', 'trusted', 'info', 'the result is larger than {limit} bytes'),
+  REQUEST_TIMED_OUT: entry(
+    'user',
+    '57014',
+    504,
+    'stop',
+    'trusted',
+    'info',
+    'the request took longer than {limit} ms and was cancelled',
+  ),
   INTERNAL: entry('gateway', 'XX000', 500, 'stop', 'trusted', 'error', 'internal error in the gateway'),
 } as const satisfies Record<string, CatalogueEntry>;
 

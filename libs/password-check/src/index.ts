@@ -4,5 +4,6 @@ export {
   type PasswordCheck,
   type PasswordCheckDeps,
   type PasswordLogin,
+  type PasswordProof,
   createPasswordCheck,
 } from './password-check.js';

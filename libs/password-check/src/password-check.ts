@@ -29,13 +29,20 @@ export interface PasswordLogin {
   readonly address: string;
 }
 
+/** One object for equal proofs, as long as it is remembered. */
+export interface PasswordProof {
+  /** For a login at the compute. */
+  readonly keys: ScramKeys;
+  /** Tells proofs apart: another password, or a role whose password was changed, has another one. A keyed hash. */
+  readonly fingerprint: string;
+}
+
 export interface PasswordCheck {
   /**
-   * Resolves with what a login at the compute needs. Rejects with IP_NOT_ALLOWED, PASSWORD_FAILED, ENDPOINT_DISABLED,
-   * RATE_LIMITED (too many passwords of this endpoint wait to be checked), WAKE_SERVICE_UNAVAILABLE, or with the reason of
-   * `signal`.
+   * Rejects with IP_NOT_ALLOWED, PASSWORD_FAILED, ENDPOINT_DISABLED, RATE_LIMITED (too many passwords of this endpoint wait
+   * to be checked), WAKE_SERVICE_UNAVAILABLE, or with the reason of `signal`.
    */
-  prove(login: PasswordLogin, signal: AbortSignal): Promise<ScramKeys>;
+  prove(login: PasswordLogin, signal: AbortSignal): Promise<PasswordProof>;
 }
 
 export interface PasswordCheckDeps {
@@ -58,30 +65,31 @@ const keysIdleMs = 600_000;
 export function createPasswordCheck({ access, now }: PasswordCheckDeps): PasswordCheck {
   const verifiers = new AnswerCache((request, signal) => readVerifier(access, request, signal), now);
   const queue = new FairQueue({ atOnce: derivationsAtOnce, maxWaitingPerLane: maxWaitingPerEndpoint });
-  const proved = new LRUCache<string, ScramKeys>({ max: maxKeys, ttl: keysIdleMs, updateAgeOnGet: true });
-  const underWay = new Map<string, Promise<ScramKeys | undefined>>();
+  const proved = new LRUCache<string, PasswordProof>({ max: maxKeys, ttl: keysIdleMs, updateAgeOnGet: true });
+  const underWay = new Map<string, Promise<PasswordProof | undefined>>();
   const hashKey = randomBytes(32);
 
   async function check(
     login: PasswordLogin,
     known: KnownVerifier,
     signal: AbortSignal,
-  ): Promise<ScramKeys | undefined> {
+  ): Promise<PasswordProof | undefined> {
     // Before anything that costs: no password is looked at.
     if (!isAllowedBy(known.allowedNetworks, login.address)) throw new GatewayError('IP_NOT_ALLOWED');
-    const key = fingerprint(hashKey, login, known);
-    const keys = proved.get(key);
-    if (keys !== undefined) return keys;
-    let derivation = underWay.get(key);
+    const fingerprint = fingerprintOf(hashKey, login, known);
+    const proof = proved.get(fingerprint);
+    if (proof !== undefined) return proof;
+    let derivation = underWay.get(fingerprint);
     if (derivation === undefined) {
       derivation = queue
         .run(login.endpoint, () => checkPassword(login.password, known.parsed))
-        .then((derived) => {
-          if (derived !== undefined) proved.set(key, derived);
+        .then((keys) => {
+          const derived = keys && { keys, fingerprint };
+          if (derived !== undefined) proved.set(fingerprint, derived);
           return derived;
         })
-        .finally(() => underWay.delete(key));
-      underWay.set(key, derivation);
+        .finally(() => underWay.delete(fingerprint));
+      underWay.set(fingerprint, derivation);
     }
     return orAbort(derivation, signal);
   }
@@ -91,16 +99,16 @@ export function createPasswordCheck({ access, now }: PasswordCheckDeps): Passwor
       const startedMs = now();
       const first = await verifiers.read(login, signal);
       let known = first.answer;
-      let keys = await check(login, known, signal);
-      if (keys === undefined && first.askedAtMs < startedMs) {
+      let proof = await check(login, known, signal);
+      if (proof === undefined && first.askedAtMs < startedMs) {
         // The password may be newer than what is known of it.
         const { answer: latest } = await verifiers.readSince(login, startedMs, signal);
-        if (latest.verifier !== known.verifier) keys = await check(login, latest, signal);
+        if (latest.verifier !== known.verifier) proof = await check(login, latest, signal);
         known = latest;
       }
-      if (keys === undefined) throw new GatewayError('PASSWORD_FAILED', { params: { user: login.role } });
+      if (proof === undefined) throw new GatewayError('PASSWORD_FAILED', { params: { user: login.role } });
       if (known.disabled) throw new GatewayError('ENDPOINT_DISABLED');
-      return keys;
+      return proof;
     },
   };
 }
@@ -117,7 +125,7 @@ async function readVerifier(
 }
 
 /** NUL is in none of the names, so no two logins have the same text. */
-function fingerprint(
+function fingerprintOf(
   hashKey: Uint8Array,
   { endpoint, role, password }: PasswordLogin,
   { verifier }: KnownVerifier,

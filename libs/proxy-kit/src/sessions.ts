@@ -11,6 +11,7 @@ import {
   type SessionObserver,
   StallWatch,
 } from '@pgwake/pg-session';
+import { bareDomain } from './bare-domain.js';
 
 export const sessionSettings = {
   requireTls: setting.choice(
@@ -64,9 +65,4 @@ export function createSessionDeps(
     loginTimeoutMs,
     wakeNoticeAfterMs,
   };
-}
-
-/** As DNS compares names: in lower case, without the dot of the root. */
-function bareDomain(domain: string): string {
-  return domain.toLowerCase().replace(/^\.+|\.+$/g, '');
 }

@@ -5,6 +5,7 @@ export {
   type OutputModes,
   type RequestHeaders,
   type TransactionOptions,
+  echoTransactionOptions,
   headerNames,
   isFromDriver,
   parseRequestHeaders,

@@ -76,7 +76,7 @@ export class JsonReader {
     for (;;) {
       const start = this.#at;
       endOfPlainText.lastIndex = start;
-      const end = endOfPlainText.exec(this.#text)?.index ?? this.#text.length;
+      const end = endOfPlainText.test(this.#text) ? endOfPlainText.lastIndex - 1 : this.#text.length;
       value += this.#text.slice(start, end);
       this.#at = end + 1;
       const letter = this.#text.charAt(end);

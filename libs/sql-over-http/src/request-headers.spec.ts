@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { isFromDriver, parseRequestHeaders, wantsLines } from './index.js';
+import { echoTransactionOptions, isFromDriver, parseRequestHeaders, wantsLines } from './index.js';
 
 const connection = { 'neon-connection-string': 'postgres://u:p@demo.localhost/d' };
 
@@ -23,6 +23,12 @@ describe('parseRequestHeaders', () => {
       }).transaction,
     ).toEqual({ isolationLevel: 'repeatable read', readOnly: true, deferrable: true });
     expect(parseRequestHeaders({ ...connection, 'neon-batch-read-only': 'false' }).transaction).toEqual({});
+  });
+
+  it('tells back what was asked for', () => {
+    const asked = { 'neon-batch-isolation-level': 'ReadCommitted', 'neon-batch-deferrable': 'true' };
+    expect(echoTransactionOptions(parseRequestHeaders({ ...connection, ...asked }).transaction)).toEqual(asked);
+    expect(echoTransactionOptions({})).toEqual({});
   });
 
   it.each([

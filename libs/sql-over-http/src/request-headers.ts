@@ -67,6 +67,16 @@ export function parseRequestHeaders(lines: HeaderLines): RequestHeaders {
   };
 }
 
+/** What of them is told back in the answer to a batch, as the public servers of this contract do. */
+export function echoTransactionOptions(options: TransactionOptions): Readonly<Record<string, string>> {
+  const level = Object.entries(isolationLevels).find(([, words]) => words === options.isolationLevel)?.[0];
+  return {
+    ...(level !== undefined && { [headerNames.isolationLevel]: level }),
+    ...(options.readOnly && { [headerNames.readOnly]: 'true' }),
+    ...(options.deferrable && { [headerNames.deferrable]: 'true' }),
+  };
+}
+
 /**
  * Does the request come from the public driver? It always asks for both; and it reads the fields of an error only from
  * an answer with status 400. Never fails, so that errors about the headers themselves can be answered that way too.

@@ -4,6 +4,8 @@ import { type AddressInfo, createServer } from 'node:net';
 const portSettings = [
   'PGWAKE_TCP_PORT',
   'PGWAKE_TCP_OPS_PORT',
+  'PGWAKE_HTTP_PORT',
+  'PGWAKE_HTTP_OPS_PORT',
   'PGWAKE_WAKE_GRPC_PORT',
   'PGWAKE_WAKE_ADMIN_PORT',
   'PGWAKE_WAKE_OPS_PORT',

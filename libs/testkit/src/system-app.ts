@@ -6,7 +6,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { waitFor } from './wait-for.js';
 
-export type AppName = 'wake-service' | 'tcp-proxy';
+export type AppName = 'wake-service' | 'tcp-proxy' | 'http-proxy';
 
 /** As in the environment. */
 export type Settings = Readonly<Record<string, string>>;
@@ -23,6 +23,7 @@ export interface SystemAppOptions {
 /** NODE_OPTIONS as in the images; those of the test runner are not for the apps. */
 const nodeOptionsOf: Readonly<Record<AppName, string>> = {
   'tcp-proxy': '--max-semi-space-size=4',
+  'http-proxy': '',
   'wake-service': '',
 };
 

@@ -16,6 +16,8 @@ export interface SystemOptions {
   readonly tcpProxies?: readonly Settings[];
   /** How many files each tcp-proxy may open. Default: as many as this process. */
   readonly tcpProxyOpenFiles?: number;
+  /** The further settings of each http-proxy. Default: none. */
+  readonly httpProxies?: readonly Settings[];
   /** Default: one. Several share a catalog that the system runs; the proxies are given one or the other in turn. */
   readonly wakeServices?: number;
   /** Where the proxies share node addresses, with keys made up for it. It stays the caller's. */
@@ -49,10 +51,11 @@ export interface EndpointConnection {
 export class System {
   readonly dataDir = mkdtempSync(join(tmpdir(), 'pgwake-system-'));
   readonly tcpProxies: readonly SystemApp[];
+  readonly httpProxies: readonly SystemApp[];
   readonly wakeServices: readonly SystemApp[];
 
   private constructor(
-    { env = {}, tcpProxies = [{}], tcpProxyOpenFiles, wakeServices = 1, redisUrl }: SystemOptions,
+    { env = {}, tcpProxies = [{}], tcpProxyOpenFiles, httpProxies = [], wakeServices = 1, redisUrl }: SystemOptions,
     private readonly ports: readonly PortSettings[],
     private readonly catalog: TestPostgres | undefined,
   ) {
@@ -65,30 +68,27 @@ export class System {
     this.wakeServices = Array.from({ length: wakeServices }, (_, at) =>
       this.#createApp('wake-service', at, { ...common, ...this.#portsAt(at), ...env }),
     );
-    this.tcpProxies = tcpProxies.map((settings, at) => {
-      const { PGWAKE_WAKE_ADDRESS } = this.#portsAt(at % wakeServices);
-      const all = {
-        ...common,
-        ...this.#portsAt(at),
-        PGWAKE_WAKE_ADDRESS,
-        ...env,
-        ...settings,
-      };
-      return this.#createApp('tcp-proxy', at, all, tcpProxyOpenFiles);
-    });
+    const createProxies = (name: AppName, each: readonly Settings[], openFiles?: number) =>
+      each.map((settings, at) => {
+        const { PGWAKE_WAKE_ADDRESS } = this.#portsAt(at % wakeServices);
+        const all = { ...common, ...this.#portsAt(at), PGWAKE_WAKE_ADDRESS, ...env, ...settings };
+        return this.#createApp(name, at, all, openFiles);
+      });
+    this.tcpProxies = createProxies('tcp-proxy', tcpProxies, tcpProxyOpenFiles);
+    this.httpProxies = createProxies('http-proxy', httpProxies);
   }
 
   /** Resolves once all apps are ready. */
   static async start(options: SystemOptions = {}): Promise<System> {
-    const { tcpProxies = [{}], wakeServices = 1 } = options;
-    const count = Math.max(tcpProxies.length, wakeServices);
+    const { tcpProxies = [{}], httpProxies = [], wakeServices = 1 } = options;
+    const count = Math.max(tcpProxies.length, httpProxies.length, wakeServices);
     // All at the same time: each holds its ports until it has all of them, so no two get the same.
     const ports = await Promise.all(Array.from({ length: count }, () => findFreePortSettings()));
     const catalog = wakeServices > 1 ? await startTestPostgres() : undefined;
     const system = new System(options, ports, catalog);
     try {
       for (const app of system.wakeServices) await app.start();
-      await Promise.all(system.tcpProxies.map((app) => app.start()));
+      await Promise.all([...system.tcpProxies, ...system.httpProxies].map((app) => app.start()));
     } catch (error) {
       await system.stop();
       throw error;
@@ -109,7 +109,7 @@ export class System {
   }
 
   app(name: AppName, number = 1): SystemApp {
-    const app = (name === 'tcp-proxy' ? this.tcpProxies : this.wakeServices)[number - 1];
+    const app = this.#appsNamed(name)[number - 1];
     if (app === undefined) throw new RangeError(`there is no ${name} ${number}`);
     return app;
   }
@@ -136,6 +136,16 @@ export class System {
     };
   }
 
+  /** As in `http://127.0.0.1:4444`, or https with a certificate. */
+  httpUrl(scheme: 'http' | 'https' = 'http', proxyNumber = 1): string {
+    return `${scheme}://127.0.0.1:${this.#portsAt(proxyNumber - 1).PGWAKE_HTTP_PORT}`;
+  }
+
+  /** For a header of SQL over HTTP. */
+  connectionString({ endpoint, role, password, database }: TestEndpoint): string {
+    return `postgresql://${role}:${password}@${endpoint}.localhost/${database}`;
+  }
+
   /** The answer's JSON, from the first wake-service. Throws for any status but 2xx. */
   async admin(method: string, path: string, body?: object): Promise<unknown> {
     const response = await fetch(`http://127.0.0.1:${this.#portsAt(0).PGWAKE_WAKE_ADMIN_PORT}${path}`, {
@@ -149,20 +159,36 @@ export class System {
 
   /** Ends all apps with everything they run, and removes the data. */
   async stop(): Promise<void> {
-    await Promise.all(this.tcpProxies.map((app) => app.end('SIGTERM')));
+    await Promise.all([...this.tcpProxies, ...this.httpProxies].map((app) => app.end('SIGTERM')));
     for (const app of this.wakeServices) await app.end('SIGTERM');
     await this.catalog?.stop();
     // A copy that a killed wake-service had begun may still be going on.
     rmSync(this.dataDir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
 
+  #appsNamed(name: AppName): readonly SystemApp[] {
+    switch (name) {
+      case 'tcp-proxy':
+        return this.tcpProxies;
+      case 'http-proxy':
+        return this.httpProxies;
+      case 'wake-service':
+        return this.wakeServices;
+    }
+  }
+
   #createApp(name: AppName, at: number, settings: Settings, openFiles?: number): SystemApp {
-    const { PGWAKE_TCP_OPS_PORT, PGWAKE_WAKE_OPS_PORT } = this.#portsAt(at);
+    const ports = this.#portsAt(at);
+    const opsPorts = {
+      'tcp-proxy': ports.PGWAKE_TCP_OPS_PORT,
+      'http-proxy': ports.PGWAKE_HTTP_OPS_PORT,
+      'wake-service': ports.PGWAKE_WAKE_OPS_PORT,
+    };
     return new SystemApp({
       name,
       settings,
       openFiles,
-      opsPort: name === 'tcp-proxy' ? PGWAKE_TCP_OPS_PORT : PGWAKE_WAKE_OPS_PORT,
+      opsPort: opsPorts[name],
       logFile: join(this.dataDir, at === 0 ? `${name}.log` : `${name}-${at + 1}.log`),
     });
   }

@@ -1,5 +1,6 @@
 // docs/settings.md is made from the specifications that the apps really use.
 
+import { httpProxySettings } from '@pgwake/http-proxy/settings';
 import type { SettingSpecs } from '@pgwake/nest-kit';
 import { tcpProxySettings } from '@pgwake/tcp-proxy/settings';
 import { wakeServiceSettings } from '@pgwake/wake-service/settings';
@@ -7,6 +8,7 @@ import { wakeServiceSettings } from '@pgwake/wake-service/settings';
 const apps: readonly (readonly [string, SettingSpecs])[] = [
   ['wake-service', wakeServiceSettings],
   ['tcp-proxy', tcpProxySettings],
+  ['http-proxy', httpProxySettings],
 ];
 
 /** The whole page, as Markdown. */

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadSettings } from '@pgwake/nest-kit';
+import { httpProxySettings } from '@pgwake/http-proxy/settings';
+import { type SettingSpecs, loadSettings } from '@pgwake/nest-kit';
 import { tcpProxySettings } from '@pgwake/tcp-proxy/settings';
 import { wakeServiceSettings } from '@pgwake/wake-service/settings';
 import { parseComposeFile, readComposeText, type Service, variablesIn } from './compose-file.ts';
@@ -29,17 +30,23 @@ function environmentIn(service: Service): Record<string, string> {
   return { ...environmentOf(imageOf(service)), ...service.environment };
 }
 
-const specsOf = (service: Service): typeof tcpProxySettings | typeof wakeServiceSettings =>
-  service.build?.target === 'tcp-proxy' ? tcpProxySettings : wakeServiceSettings;
+const proxySpecs = { 'tcp-proxy': tcpProxySettings, 'http-proxy': httpProxySettings };
+
+function proxySpecsOf({ build }: Service): typeof tcpProxySettings | typeof httpProxySettings | undefined {
+  return Object.entries(proxySpecs).find(([name]) => name === build?.target)?.[1];
+}
+
+const specsOf = (service: Service): SettingSpecs => proxySpecsOf(service) ?? wakeServiceSettings;
 
 function seconds(duration: string | undefined): number {
   return Number(/^(\d+)s$/.exec(duration ?? '')?.[1]);
 }
 
 describe('docker-compose.yml', () => {
-  it('has two proxies, one wake-service, its catalog and Redis', () => {
+  it('has three proxies, one wake-service, its catalog and Redis', () => {
     expect(services.map(({ name, service }) => [name, service.build?.target ?? service.image]).sort()).toEqual([
       ['catalog', 'postgres:18-bookworm'],
+      ['http-proxy', 'http-proxy'],
       ['redis', 'redis:8'],
       ['tcp-proxy-1', 'tcp-proxy'],
       ['tcp-proxy-2', 'tcp-proxy'],
@@ -84,7 +91,7 @@ describe('docker-compose.yml', () => {
   it('shows the proxies the sockets of computes under the path that wake-service tells them, and lets them write nothing', () => {
     const { PGWAKE_DATA_DIR: dataDir } = environmentIn(serviceNamed('wake-service'));
     expect(serviceNamed('wake-service').volumes).toEqual([`data:${dataDir}`]);
-    for (const name of ['tcp-proxy-1', 'tcp-proxy-2']) {
+    for (const name of ['tcp-proxy-1', 'tcp-proxy-2', 'http-proxy']) {
       expect(serviceNamed(name).volumes).toEqual([`data:${dataDir}:ro`]);
     }
   });
@@ -102,10 +109,10 @@ describe('docker-compose.yml', () => {
 
   it('gives every app the time that its settings let it take to end', () => {
     for (const { name, service } of apps) {
-      const limitMs =
-        service.build?.target === 'tcp-proxy'
-          ? loadSettings(tcpProxySettings, environmentIn(service)).drainTimeoutMs
-          : endLimitMs(loadSettings(wakeServiceSettings, environmentIn(service)));
+      const proxy = proxySpecsOf(service);
+      const limitMs = proxy
+        ? loadSettings(proxy, environmentIn(service)).drainTimeoutMs
+        : endLimitMs(loadSettings(wakeServiceSettings, environmentIn(service)));
       expect([name, seconds(service.stop_grace_period) * 1_000 > limitMs + 10_000]).toEqual([name, true]);
     }
   });

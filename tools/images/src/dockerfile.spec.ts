@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { placeOf } from '@pgwake/compute-process';
 import { parseEndpointId } from '@pgwake/ids';
+import { httpProxySettings } from '@pgwake/http-proxy/settings';
 import { loadSettings } from '@pgwake/nest-kit';
 import { tcpProxySettings } from '@pgwake/tcp-proxy/settings';
 import { wakeServiceSettings } from '@pgwake/wake-service/settings';
@@ -22,6 +23,7 @@ const stages = readDockerfile();
 const isInContext = readDockerignore();
 const images = [
   { name: 'tcp-proxy', settings: tcpProxySettings, hosts: ['PGWAKE_TCP_HOST', 'PGWAKE_TCP_OPS_HOST'] },
+  { name: 'http-proxy', settings: httpProxySettings, hosts: ['PGWAKE_HTTP_HOST', 'PGWAKE_HTTP_OPS_HOST'] },
   { name: 'wake-service', settings: wakeServiceSettings, hosts: ['PGWAKE_WAKE_GRPC_HOST', 'PGWAKE_WAKE_OPS_HOST'] },
 ].map((image) => ({ ...image, stage: stageNamed(stages, image.name) }));
 
@@ -78,10 +80,10 @@ describe('the Dockerfile', () => {
     expect(existsSync(join(workspaceRoot, `apps/${name}/src/main.ts`))).toBe(true);
   });
 
-  it('gives both images the same account, so that proxies may enter the socket directories', () => {
-    const [proxy, wake] = images.map(({ stage }) => account(stage));
-    expect(proxy).toEqual([expect.stringContaining('--uid 10001')]);
-    expect(wake).toEqual(proxy);
+  it('gives all images the same account, so that proxies may enter the socket directories', () => {
+    const [first, ...others] = images.map(({ stage }) => account(stage));
+    expect(first).toEqual([expect.stringContaining('--uid 10001')]);
+    for (const other of others) expect(other).toEqual(first);
   });
 
   it('does not start the database of the image that wake-service is made from', () => {

@@ -24,13 +24,19 @@ describe('what the Dockerfile puts into the images', () => {
     const stages = readDockerfile();
     const assembly = new Assembly(stages, files);
     const proxyFiles = await assembly.make('tcp-proxy-files');
+    const httpFiles = await assembly.make('http-proxy-files');
     const wakeFiles = await assembly.make('wake-service-files');
 
     // npm's links are what the sweep at the end of a stage goes by.
-    expect(readdirSync(join(proxyFiles, 'libs'))).toEqual(
-      readdirSync(join(proxyFiles, 'node_modules/@pgwake')).filter((name) => name !== 'tcp-proxy'),
-    );
-    for (const directory of [proxyFiles, wakeFiles]) {
+    for (const [name, directory] of [
+      ['tcp-proxy', proxyFiles],
+      ['http-proxy', httpFiles],
+    ] as const) {
+      expect(readdirSync(join(directory, 'libs'))).toEqual(
+        readdirSync(join(directory, 'node_modules/@pgwake')).filter((linked) => linked !== name),
+      );
+    }
+    for (const directory of [proxyFiles, httpFiles, wakeFiles]) {
       expect(globSync(notForImages, { cwd: directory })).toEqual([]);
     }
 
@@ -48,6 +54,7 @@ describe('what the Dockerfile puts into the images', () => {
     };
     const wakeService = await start('wake-service', wakeFiles);
     const proxy = await start('tcp-proxy', proxyFiles);
+    const httpProxy = await start('http-proxy', httpFiles);
 
     const made = await fetch(`http://127.0.0.1:${ports.PGWAKE_WAKE_ADMIN_PORT}/endpoints`, {
       method: 'POST',
@@ -67,6 +74,14 @@ describe('what the Dockerfile puts into the images', () => {
     expect((await client.query('SHOW cluster_name')).rows).toEqual([{ cluster_name: 'pgwake/shop/1' }]);
     await client.end();
 
+    const answer = await fetch(`http://127.0.0.1:${ports.PGWAKE_HTTP_PORT}/sql`, {
+      method: 'POST',
+      headers: { 'neon-connection-string': 'postgres://alice:correct%20horse@shop.localhost/app' },
+      body: JSON.stringify({ query: 'select 1 as n' }),
+    });
+    expect(await answer.json()).toMatchObject({ rows: [{ n: 1 }] });
+
+    expect(await httpProxy.end('SIGTERM')).toBe(0);
     expect(await proxy.end('SIGTERM')).toBe(0);
     expect(await wakeService.end('SIGTERM')).toBe(0);
     expect(globSync('computes/*/data/postmaster.pid', { cwd: dataDir })).toEqual([]);
@@ -84,6 +99,8 @@ const notForImages = [
 const loopback = {
   PGWAKE_TCP_HOST: '127.0.0.1',
   PGWAKE_TCP_OPS_HOST: '127.0.0.1',
+  PGWAKE_HTTP_HOST: '127.0.0.1',
+  PGWAKE_HTTP_OPS_HOST: '127.0.0.1',
   PGWAKE_WAKE_GRPC_HOST: '127.0.0.1',
   PGWAKE_WAKE_OPS_HOST: '127.0.0.1',
 };

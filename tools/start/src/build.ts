@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { progress } from './console.ts';
 
-const parts = ['apps/wake-service', 'apps/tcp-proxy', 'libs/local-certificate'];
+const parts = ['apps/wake-service', 'apps/tcp-proxy', 'apps/http-proxy', 'libs/local-certificate'];
 
 /** Builds what is not built yet or has changed since; quick when there is nothing to do. Exits when it does not compile. */
 export async function build(root: string): Promise<void> {

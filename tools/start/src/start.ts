@@ -1,10 +1,11 @@
-// Starts wake-service and tcp-proxy, prepares the endpoint `demo`, prints how to connect, keeps both running, and ends them in
-// order. Killed in any way, the next start goes on with whatever still runs.
+// Starts wake-service, tcp-proxy and http-proxy, prepares the endpoint `demo`, prints how to connect, keeps them running, and
+// ends them in order. Killed in any way, the next start goes on with whatever still runs.
 
 import { readdirSync, statSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { locateData } from '@pgwake/compute-process';
+import { httpProxySettings } from '@pgwake/http-proxy/settings';
 import { ensureCertificate } from '@pgwake/local-certificate';
 import { type SettingsOf, StartupError, loadSettings } from '@pgwake/nest-kit';
 import { tcpProxySettings } from '@pgwake/tcp-proxy/settings';
@@ -27,16 +28,17 @@ export async function start(root: string): Promise<void> {
   let release: (() => void) | undefined;
   try {
     const tcp = loadSettings(tcpProxySettings, process.env);
+    const http = loadSettings(httpProxySettings, process.env);
     const wake = loadSettings(wakeServiceSettings, process.env);
     const stateDir = resolve(root, wake.dataDir);
     release = holdLauncherLock(join(stateDir, 'run', 'launcher.json'));
-    await run({ root, stateDir, tcp, wake }, services, stopping.signal);
+    await run({ root, stateDir, tcp, http, wake }, services, stopping.signal);
   } catch (error) {
     if (!(error instanceof StartupError)) throw error;
     process.stderr.write(`${error.message}\n`);
     process.exitCode = 1;
   } finally {
-    // The proxy first: it still needs wake-service for those who are connecting.
+    // The proxies first: they still need wake-service for those who are connecting.
     for (const service of services.reverse()) await service.stop();
     release?.();
   }
@@ -47,10 +49,12 @@ interface Installation {
   readonly root: string;
   readonly stateDir: string;
   readonly tcp: SettingsOf<typeof tcpProxySettings>;
+  readonly http: SettingsOf<typeof httpProxySettings>;
   readonly wake: SettingsOf<typeof wakeServiceSettings>;
 }
 
-async function run({ root, stateDir, tcp, wake }: Installation, services: Service[], stop: AbortSignal): Promise<void> {
+async function run(installation: Installation, services: Service[], stop: AbortSignal): Promise<void> {
+  const { root, stateDir, tcp, http, wake } = installation;
   const { caFile, certFile, keyFile } = await ensureCertificate(join(stateDir, 'tls'), [demo.endpoint]);
   const builtFrom = newestBuild(root);
   const nodeKeys = wake.nodeKeys.length > 0 ? wake.nodeKeys.join(',') : ensureNodeKey(join(stateDir, 'node-key'));
@@ -66,21 +70,24 @@ async function run({ root, stateDir, tcp, wake }: Installation, services: Servic
     },
     stateDir,
   );
-  const tcpProxy = new Service(
-    {
-      name: 'tcp-proxy',
-      main: join(root, 'apps/tcp-proxy/dist/main.js'),
-      builtFrom,
-      env: {
-        PGWAKE_NODE_KEYS: nodeKeys,
-        PGWAKE_TLS_CERT_FILE: tcp.tlsCertFile ?? certFile,
-        PGWAKE_TLS_KEY_FILE: tcp.tlsKeyFile ?? keyFile,
-      },
-      readyUrl: `http://${urlHost(tcp.opsHost)}:${tcp.opsPort}/readyz`,
-    },
-    stateDir,
+  const proxies = [['tcp-proxy', tcp] as const, ['http-proxy', http] as const].map(
+    ([name, settings]) =>
+      new Service(
+        {
+          name,
+          main: join(root, `apps/${name}/dist/main.js`),
+          builtFrom,
+          env: {
+            PGWAKE_NODE_KEYS: nodeKeys,
+            PGWAKE_TLS_CERT_FILE: settings.tlsCertFile ?? certFile,
+            PGWAKE_TLS_KEY_FILE: settings.tlsKeyFile ?? keyFile,
+          },
+          readyUrl: `http://${urlHost(settings.opsHost)}:${settings.opsPort}/readyz`,
+        },
+        stateDir,
+      ),
   );
-  for (const service of [wakeService, tcpProxy]) {
+  for (const service of [wakeService, ...proxies]) {
     if (stop.aborted) return;
     services.push(service);
     if ((await service.ensure()) === 'adopted') progress(`Found ${service.name} running from an earlier start.`);
@@ -92,6 +99,7 @@ async function run({ root, stateDir, tcp, wake }: Installation, services: Servic
     renderSummary({
       host: tcp.host === '127.0.0.1' ? 'localhost' : tcp.host,
       port: tcp.port,
+      httpUrl: `${http.tls === 'on' ? 'https' : 'http'}://${http.host === '127.0.0.1' ? 'localhost' : urlHost(http.host)}:${http.port}`,
       password,
       awake,
       adminUrl,

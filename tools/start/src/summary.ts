@@ -3,6 +3,8 @@ import { demo } from './demo.ts';
 export interface SummaryFacts {
   readonly host: string;
   readonly port: number;
+  /** Of http-proxy, without a path. */
+  readonly httpUrl: string;
   readonly password: string;
   readonly awake: boolean;
   readonly adminUrl: string;
@@ -31,6 +33,11 @@ pgwake is running, and the database of the endpoint "${endpoint}" ${awake ? 'is 
            await client.connect();
            console.log((await client.query('select version()')).rows);
            await client.end();
+
+  http     import { neon, neonConfig } from '@neondatabase/serverless';
+           neonConfig.fetchEndpoint = '${facts.httpUrl}/sql';
+           const sql = neon('postgres://${role}:${password}@localhost/${database}?options=endpoint%3D${endpoint}');
+           console.log(await sql.query('select version()'));
 
   admin    ${facts.adminUrl} (endpoints, roles, wake, suspend; described at /openapi.json)
   data     ${facts.dataDir} (the demo password is in ${facts.passwordFile}, the local CA in ${facts.caFile})

@@ -1,0 +1,62 @@
+// The pool of query connections, each made by the same journey to the compute that a client of the Postgres protocol goes:
+// node cache, wake, dial, proof of identity.
+
+import type { Connector, JourneyReport } from '@pgwake/connect-core';
+import type { GatewayError } from '@pgwake/gateway-errors';
+import type { EndpointId, RoleName, SessionId } from '@pgwake/ids';
+import type { PasswordProof } from '@pgwake/password-check';
+import type { ComputeNetwork } from '@pgwake/pg-dial';
+import { type QueryConnection, type QueryConnectionSettings, createQueryDial } from '@pgwake/pg-query';
+import type { ConnectionString } from '@pgwake/sql-over-http';
+import type { SqlPool } from '@pgwake/sql-pool';
+
+/** What a request wants a connection for, proved. */
+export interface Wanted {
+  readonly endpoint: EndpointId;
+  readonly role: RoleName;
+  readonly database: string;
+  /** Further startup parameters of the session. */
+  readonly parameters: ConnectionString['parameters'];
+  readonly proof: PasswordProof;
+  readonly sessionId: SessionId;
+  /** Aborted, with a GatewayError, when nobody waits for the answer any more. */
+  readonly signal: AbortSignal;
+}
+
+export interface ComputePool {
+  /** As `use` of a SqlPool. */
+  use<R>(wanted: Wanted, work: (connection: QueryConnection) => Promise<R>): Promise<R>;
+}
+
+export interface ComputePoolDeps {
+  readonly pool: SqlPool<QueryConnection>;
+  readonly connector: Connector;
+  readonly network: ComputeNetwork;
+  readonly connection: QueryConnectionSettings;
+  readonly onJourney: (wanted: Wanted, journey: JourneyReport, error: GatewayError | undefined) => void;
+}
+
+export function createComputePool({ pool, connector, network, connection, onJourney }: ComputePoolDeps): ComputePool {
+  async function open(wanted: Wanted): Promise<QueryConnection> {
+    const { endpoint, role: user, database, parameters, proof, sessionId, signal } = wanted;
+    const mechanism = createQueryDial({ user, database, parameters, keys: proof.keys }, network, connection);
+    const result = await connector.connectToCompute({ endpoint, sessionId, user, mechanism, signal });
+    onJourney(wanted, result.report, result.ok ? undefined : result.error);
+    if (result.ok) return result.connection;
+    // Why it was given up is known better here than as CLIENT_GONE.
+    signal.throwIfAborted();
+    throw result.error;
+  }
+
+  return {
+    use(wanted, work) {
+      const { endpoint, role, database, parameters, proof, signal } = wanted;
+      // Sessions that began with other parameters are other sessions.
+      const credential = JSON.stringify([proof.fingerprint, parameters]);
+      return pool.use(
+        { key: { endpoint, role, database, credential }, reuse: true, open: () => open(wanted), signal },
+        work,
+      );
+    },
+  };
+}

@@ -1,0 +1,29 @@
+// How an error is answered. The public driver reads the fields of an error from a 400 only: whatever else comes is to it a
+// text without a code. So it gets 400 for all of them and the true status in a header; everybody else gets the true one.
+
+import { type GatewayError, toHttpBody } from '@pgwake/gateway-errors';
+import { isFromDriver, renderErrorBody } from '@pgwake/sql-over-http';
+import { type Exchange, answer } from './exchange.js';
+
+const statusesToTryAgain: readonly number[] = [429, 503];
+const defaultRetryAfterMs = 1_000;
+
+/** `statementIndex`: which statement of a batch failed. Answers nothing to a client that has left, or into an answer begun. */
+export function tell(exchange: Exchange, error: GatewayError, statementIndex?: number): void {
+  const { request, response } = exchange;
+  if (error.code === 'CLIENT_GONE' || response.headersSent) {
+    response.destroy();
+    return;
+  }
+  const { status, body } = toHttpBody(error);
+  const fromDriver = isFromDriver(request.headers);
+  const retryAfter = statusesToTryAgain.includes(status) && {
+    'retry-after': Math.max(1, Math.ceil((error.retryAfterMs ?? defaultRetryAfterMs) / 1000)),
+  };
+  answer(
+    exchange,
+    fromDriver ? 400 : status,
+    { 'content-type': 'application/json', ...(fromDriver && { 'pgwake-status': status }), ...retryAfter },
+    renderErrorBody({ ...body, ...(statementIndex !== undefined && { statementIndex }) }),
+  );
+}

@@ -1,0 +1,194 @@
+// Where clients come in: HTTP/1.1 in plain, or HTTP/1.1 and HTTP/2 over TLS, on one port. It owns the connections and their
+// limits; what a request means is the router's.
+//
+// One server accepts and hands every socket on to Node's HTTP servers, which never listen themselves: so a certificate can
+// change while clients connect, and both versions share all limits.
+
+import { randomUUID } from 'node:crypto';
+import { type Server, type ServerOptions, ServerResponse, createServer } from 'node:http';
+import { type Http2Server, type ServerHttp2Session, createServer as createHttp2Server } from 'node:http2';
+import { type Server as Acceptor, type Socket, createServer as createAcceptor } from 'node:net';
+import type { SessionId } from '@pgwake/ids';
+import type { ClientLimits } from '@pgwake/limits';
+import { listen } from '@pgwake/nest-kit';
+import { type CertificateStore, type ClientDoor, startTls } from '@pgwake/proxy-kit';
+import { Client } from './client.js';
+import type { Exchange } from './exchange.js';
+import { endWith, refuseNoHttp } from './refuse-no-http.js';
+import { route } from './router.js';
+import type { SqlRoute } from './sql-route.js';
+
+export interface HttpDoorOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Plain HTTP without them. */
+  readonly certificates: CertificateStore | undefined;
+  readonly sql: SqlRoute;
+  readonly limits: ClientLimits;
+  readonly onOpenConnections: (count: number) => void;
+  /** For a whole request. */
+  readonly receiveTimeoutMs: number;
+  readonly keepAliveMs: number;
+}
+
+/** Node's default of 511 overflows when thousands of clients come at once. */
+const acceptBacklog = 4096;
+const handshakeTimeoutMs = 10_000;
+const headersTimeoutMs = 10_000;
+const checkIntervalMs = 2_000;
+const maxHeaderBytes = 16 * 1024;
+const maxRequestsPerSocket = 1_000;
+/** At once, of one HTTP/2 connection. */
+const maxStreams = 100;
+/** For the answers to requests that are ended at the end of a drain. */
+const lastAnswersMs = 1_000;
+
+export class HttpDoor implements ClientDoor {
+  readonly #options: HttpDoorOptions;
+  readonly #acceptor: Acceptor;
+  readonly #http1: Server;
+  readonly #http2: Http2Server;
+  readonly #sockets = new Set<Socket>();
+  /** By address and port: of a request both of Node's servers tell these, but not the socket that was accepted. */
+  readonly #clients = new Map<string, Client>();
+  readonly #sessions = new Set<ServerHttp2Session>();
+  #draining = false;
+
+  constructor(options: HttpDoorOptions) {
+    this.#options = options;
+    this.#http1 = this.#createHttp1();
+    this.#http2 = this.#createHttp2();
+    this.#acceptor = createAcceptor({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
+  }
+
+  /** Resolves with the port; rejects with a StartupError. */
+  start(): Promise<number> {
+    const { host, port } = this.#options;
+    const setting = 'PGWAKE_HTTP_HOST and PGWAKE_HTTP_PORT';
+    return listen(this.#acceptor, { host, port, backlog: acceptBacklog, setting });
+  }
+
+  /**
+   * Accepts nobody any more; a connection ends with the answer to its request, and after `limitMs` requests that still run
+   * are told that the gateway is shutting down. Resolves when every connection is closed.
+   */
+  async drain(limitMs: number): Promise<void> {
+    const { sql } = this.#options;
+    this.#draining = true;
+    const closed = new Promise<void>((resolve) => this.#acceptor.close(() => resolve()));
+    for (const session of this.#sessions) session.close();
+    for (const exchange of sql.underWay) closeAfterwards(exchange);
+    this.#http1.closeIdleConnections();
+    const limit = setTimeout(() => sql.endAll(), limitMs);
+    const last = setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy();
+    }, limitMs + lastAnswersMs);
+    await closed;
+    clearTimeout(limit);
+    clearTimeout(last);
+    // Only ends its watch over timeouts.
+    this.#http1.close();
+  }
+
+  #createHttp1(): Server {
+    const { receiveTimeoutMs, keepAliveMs } = this.#options;
+    const limits: ServerOptions = {
+      maxHeaderSize: maxHeaderBytes,
+      headersTimeout: Math.min(headersTimeoutMs, receiveTimeoutMs),
+      requestTimeout: receiveTimeoutMs,
+      keepAliveTimeout: keepAliveMs,
+      connectionsCheckingInterval: checkIntervalMs,
+      insecureHTTPParser: false,
+    };
+    const server = createServer(limits, (request, response) => this.#serve(request, response));
+    server.maxRequestsPerSocket = maxRequestsPerSocket;
+    server.on('clientError', refuseNoHttp);
+    // Node begins its watch over timeouts with this event, which a server that does not listen has to be given.
+    server.emit('listening');
+    return server;
+  }
+
+  #createHttp2(): Http2Server {
+    const server = createHttp2Server({
+      settings: { maxConcurrentStreams: maxStreams, maxHeaderListSize: maxHeaderBytes },
+      maxSessionRejectedStreams: maxStreams,
+    });
+    server.on('request', (request, response) => this.#serve(request, response));
+    server.on('session', (session) => {
+      this.#sessions.add(session);
+      session.setTimeout(this.#options.keepAliveMs, () => session.close());
+      session.on('error', ignore);
+      session.once('close', () => this.#sessions.delete(session));
+      if (this.#draining) session.close();
+    });
+    return server;
+  }
+
+  #accept(socket: Socket): void {
+    this.#sockets.add(socket);
+    // 'close' follows. An 'error' that nobody hears would end the process.
+    socket.on('error', ignore);
+    socket.once('close', () => this.#sockets.delete(socket));
+    const { certificates, limits } = this.#options;
+    const address = bareAddress(socket);
+    const entry = limits.enter(address);
+    if (entry.kind === 'turnedAway') {
+      if (certificates === undefined) endWith(socket, entry.error);
+      else socket.destroy();
+      return;
+    }
+    this.#welcome(socket, new Client(address, entry.visit));
+    if (certificates === undefined) this.#http1.emit('connection', socket);
+    else void this.#secure(socket, certificates);
+  }
+
+  #welcome(socket: Socket, client: Client): void {
+    const key = keyOf(socket);
+    this.#clients.set(key, client);
+    this.#options.onOpenConnections(this.#clients.size);
+    socket.once('close', () => {
+      client.left();
+      this.#clients.delete(key);
+      this.#options.onOpenConnections(this.#clients.size);
+    });
+  }
+
+  async #secure(raw: Socket, { current: certificate }: CertificateStore): Promise<void> {
+    const limit = AbortSignal.timeout(handshakeTimeoutMs);
+    const options = { certificate, alpnProtocols: ['h2', 'http/1.1'], limit };
+    await startTls(raw, options, (secured) => {
+      secured.on('error', ignore);
+      // As tls.Server does it now. An HTTP/2 session would wait for that ("HTTP/2 answers, many at once ...").
+      Object.assign(secured, { secureConnecting: false });
+      (secured.alpnProtocol === 'h2' ? this.#http2 : this.#http1).emit('connection', secured);
+      // Who fails here speaks no TLS, which leaves nothing to answer in.
+    }).catch(() => raw.destroy());
+  }
+
+  #serve(request: Exchange['request'] & { readonly socket: Peer }, response: Exchange['response']): void {
+    const client = this.#clients.get(keyOf(request.socket));
+    if (client === undefined) return void response.destroy(); // It has left.
+    const exchange = { request, response, id: randomUUID() as string as SessionId, client };
+    if (this.#draining) closeAfterwards(exchange);
+    route(exchange, this.#options.sql);
+  }
+}
+
+type Peer = Pick<Socket, 'remoteAddress' | 'remotePort'>;
+
+function keyOf({ remoteAddress, remotePort }: Peer): string {
+  return `${remoteAddress} ${remotePort}`;
+}
+
+function bareAddress({ remoteAddress = '' }: Peer): string {
+  return remoteAddress.replace(/^::ffff:/, '');
+}
+
+/** HTTP/2 says so in its own way, which Node takes care of. */
+function closeAfterwards({ response }: Pick<Exchange, 'response'>): void {
+  if (response instanceof ServerResponse && !response.headersSent) response.setHeader('connection', 'close');
+}
+
+function ignore(): void {
+  return undefined;
+}

@@ -1,0 +1,48 @@
+// What requests and the pool tell the log and the metrics. A line for each request that went wrong and for each connection
+// made; a request that went well has one at level debug only, as there may be thousands a second. Never the query.
+
+import { observeJourney, toJourneyKeys } from '@pgwake/proxy-kit';
+import type { PoolObserver } from '@pgwake/sql-pool';
+import { type HttpMetrics, type Logger, type ProxyMetrics, errorKeys } from '@pgwake/telemetry';
+import type { ComputePoolDeps } from './compute-pool.js';
+import type { RequestFacts, SqlObserver } from './sql-route.js';
+
+export function createRequestLog(log: Logger, metrics: ProxyMetrics, http: HttpMetrics): SqlObserver {
+  return {
+    served(facts) {
+      const { error } = facts;
+      http.requestSeconds.observe({ outcome: error?.entry.blame ?? 'ok' }, facts.durationMs / 1000);
+      if (error === undefined) {
+        if (log.isLevelEnabled('debug')) log.debug(keysOf(facts), 'request answered');
+        return;
+      }
+      const { blame, logLevel } = error.entry;
+      metrics.countError(error.code, blame);
+      if (log.isLevelEnabled(logLevel)) log[logLevel]({ ...keysOf(facts), ...errorKeys(error) }, 'request refused');
+    },
+  };
+}
+
+/** A journey that failed is told with the request it was made for. */
+export function createJourneyLog(log: Logger, metrics: ProxyMetrics): ComputePoolDeps['onJourney'] {
+  return ({ endpoint, role, database, sessionId }, journey, error) => {
+    observeJourney(metrics, journey, error === undefined ? 'connected' : 'failed');
+    const keys = { sessionId, endpoint, role, database, ...toJourneyKeys(journey) };
+    if (error === undefined) log.info(keys, 'connected');
+    else log.info({ ...keys, code: error.code }, 'not connected');
+  };
+}
+
+export function createPoolObserver(http: HttpMetrics): PoolObserver {
+  return {
+    onServed: (how, waitedMs) => http.poolWaitSeconds.observe({ how }, waitedMs / 1000),
+    onRefused: (why) => http.poolRefusals.inc({ why }),
+    onReset: (outcome) => http.poolResets.inc({ outcome }),
+    onClosed: (reason) => http.poolCloses.inc({ reason }),
+  };
+}
+
+function keysOf({ exchange, endpoint, role, durationMs }: RequestFacts): Record<string, unknown> {
+  const { id: sessionId, client } = exchange;
+  return { sessionId, peer: client.address, endpoint, role, durationMs: Math.round(durationMs * 10) / 10 };
+}

@@ -1,0 +1,63 @@
+import { type SettingsOf, setting } from '@pgwake/nest-kit';
+import { proxySettings } from '@pgwake/proxy-kit';
+
+const tenMebibytes = 10 * 1024 * 1024;
+const sizeBounds = { low: 1024, high: 256 * 1024 * 1024 };
+
+export const httpProxySettings = {
+  host: setting.text('PGWAKE_HTTP_HOST', '127.0.0.1', 'Address on which clients are accepted; 0.0.0.0 in a container.'),
+  port: setting.port('PGWAKE_HTTP_PORT', 4444, 'Port on which clients are accepted.'),
+  opsHost: setting.text('PGWAKE_HTTP_OPS_HOST', '127.0.0.1', 'Address of the ops port of http-proxy.'),
+  opsPort: setting.port('PGWAKE_HTTP_OPS_PORT', 7444, 'Ops port of http-proxy: /livez, /readyz, /metrics.'),
+  tls: setting.choice(
+    'PGWAKE_HTTP_TLS',
+    ['on', 'off'],
+    'off',
+    'Whether clients speak HTTPS (HTTP/2 or 1.1, with the certificate of PGWAKE_TLS_CERT_FILE) or plain HTTP, which is for one machine and for what stands behind a load balancer with TLS of its own.',
+  ),
+  maxRequestBytes: setting.integer(
+    'PGWAKE_HTTP_MAX_REQUEST_BYTES',
+    tenMebibytes,
+    sizeBounds,
+    'The longest body of a request, in bytes.',
+  ),
+  maxResponseBytes: setting.integer(
+    'PGWAKE_HTTP_MAX_RESPONSE_BYTES',
+    tenMebibytes,
+    sizeBounds,
+    'The longest result that is not streamed, and the longest row of one that is, in bytes.',
+  ),
+  receiveTimeoutMs: setting.integer(
+    'PGWAKE_HTTP_RECEIVE_TIMEOUT_MS',
+    30_000,
+    { low: 1_000, high: 3_600_000 },
+    'How long a client may take to send a request, in milliseconds.',
+  ),
+  requestTimeoutMs: setting.integer(
+    'PGWAKE_HTTP_REQUEST_TIMEOUT_MS',
+    300_000,
+    { low: 1, high: 86_400_000 },
+    'How long a request may take, its wake and its queries included, in milliseconds; a client may ask for less with Pgwake-Timeout-Ms.',
+  ),
+  keepAliveMs: setting.integer(
+    'PGWAKE_HTTP_KEEP_ALIVE_MS',
+    65_000,
+    { low: 1_000, high: 3_600_000 },
+    'How long a connection without a request stays open, in milliseconds; longer than that of a load balancer in front.',
+  ),
+  poolMaxPerEndpoint: setting.integer(
+    'PGWAKE_POOL_MAX_PER_ENDPOINT',
+    20,
+    { low: 1, high: 10_000 },
+    'How many connections to one compute are kept for requests; further requests wait for one.',
+  ),
+  poolIdleTimeoutMs: setting.integer(
+    'PGWAKE_POOL_IDLE_TIMEOUT_MS',
+    60_000,
+    { low: 1_000, high: 86_400_000 },
+    'How long a connection of the pool stays open without a request, in milliseconds.',
+  ),
+  ...proxySettings,
+};
+
+export type HttpProxySettings = SettingsOf<typeof httpProxySettings>;

@@ -1,0 +1,70 @@
+import { Counter, Gauge, Histogram } from 'prom-client';
+import type { MetricsRegistry } from './registry.js';
+
+/** What http-proxy measures beyond what all proxies do. Labels come from closed sets only. */
+export interface HttpMetrics {
+  /** From the head of a request to the end of its answer. `outcome`: ok, or who has to act. */
+  readonly requestSeconds: Histogram<'outcome'>;
+  /** How long requests waited for a connection of the pool. `how`: reused, opened (the opening not counted). */
+  readonly poolWaitSeconds: Histogram<'how'>;
+  /** Requests that got no connection. `why`: queueFull, waitedTooLong. */
+  readonly poolRefusals: Counter<'why'>;
+  /** `outcome`: clean, failed. */
+  readonly poolResets: Counter<'outcome'>;
+  /** Connections that left the pool, by reason. */
+  readonly poolCloses: Counter<'reason'>;
+}
+
+export interface PoolFigures {
+  readonly open: number;
+  readonly idle: number;
+  readonly waiting: number;
+}
+
+/** `readPool` is asked whenever the metrics are. */
+export function createHttpMetrics(registry: MetricsRegistry, readPool: () => PoolFigures): HttpMetrics {
+  const registers = [registry];
+  new Gauge({
+    name: 'pgwake_pool_connections',
+    help: 'Connections of the pool that are open or being opened, those of them that are idle, and requests waiting for one',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      for (const [state, count] of Object.entries(readPool())) this.set({ state }, count);
+    },
+  });
+  return {
+    requestSeconds: new Histogram({
+      name: 'pgwake_http_request_seconds',
+      help: 'Time from the head of a request to the end of its answer',
+      labelNames: ['outcome'],
+      buckets: [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+      registers,
+    }),
+    poolWaitSeconds: new Histogram({
+      name: 'pgwake_pool_wait_seconds',
+      help: 'Time that requests waited for a connection of the pool',
+      labelNames: ['how'],
+      buckets: [0.0001, 0.001, 0.005, 0.025, 0.1, 0.5, 1, 2.5, 5],
+      registers,
+    }),
+    poolRefusals: new Counter({
+      name: 'pgwake_pool_refusals_total',
+      help: 'Requests that got no connection of the pool',
+      labelNames: ['why'],
+      registers,
+    }),
+    poolResets: new Counter({
+      name: 'pgwake_pool_resets_total',
+      help: 'Resets of connections between two requests',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    poolCloses: new Counter({
+      name: 'pgwake_pool_closes_total',
+      help: 'Connections that left the pool, by reason',
+      labelNames: ['reason'],
+      registers,
+    }),
+  };
+}
