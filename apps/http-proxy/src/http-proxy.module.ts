@@ -10,6 +10,7 @@ import type { QueryConnection } from '@pgwake/pg-query';
 import {
   type CertificateStore,
   type ClientDoor,
+  type OpenNodeCache,
   bareDomain,
   certificatesToken,
   clientDoorToken,
@@ -18,6 +19,7 @@ import {
   connectorToken,
   createProxyProviders,
   metricsToken,
+  nodeCacheToken,
   registryToken,
   systemClock,
   wakeClientToken,
@@ -47,15 +49,27 @@ export class HttpProxyModule {
           provide: clientDoorToken,
           useFactory: (
             access: WakeClient,
+            nodeCache: OpenNodeCache,
             connector: Connector,
             network: ComputeNetwork,
             limits: ClientLimits,
             registry: MetricsRegistry,
             metrics: ProxyMetrics,
             certificates: CertificateStore | undefined,
-          ) => createDoor(settings, log, { access, connector, network, limits, registry, metrics, certificates }),
+          ) =>
+            createDoor(settings, log, {
+              access,
+              nodeCache,
+              connector,
+              network,
+              limits,
+              registry,
+              metrics,
+              certificates,
+            }),
           inject: [
             wakeClientToken,
+            nodeCacheToken,
             connectorToken,
             computeNetworkToken,
             clientLimitsToken,
@@ -71,6 +85,7 @@ export class HttpProxyModule {
 
 interface Parts {
   readonly access: WakeClient;
+  readonly nodeCache: OpenNodeCache;
   readonly connector: Connector;
   readonly network: ComputeNetwork;
   readonly limits: ClientLimits;
@@ -80,7 +95,7 @@ interface Parts {
 }
 
 function createDoor(settings: HttpProxySettings, log: Logger, parts: Parts): ClientDoor {
-  const { access, connector, network, limits, registry, metrics } = parts;
+  const { access, nodeCache, connector, network, limits, registry, metrics } = parts;
   const { maxResponseBytes: maxMessageBytes } = settings;
   const http = createHttpMetrics(registry, () => pool.stats());
   const pool: SqlPool<QueryConnection> = createSqlPool({
@@ -88,6 +103,8 @@ function createDoor(settings: HttpProxySettings, log: Logger, parts: Parts): Cli
     clock: systemClock,
     observer: createPoolObserver(http),
   });
+  // Said before the compute is ended; its connections go first.
+  nodeCache.onGenerationOver((ref) => pool.endGeneration(ref));
   const sql = new SqlRoute({
     passwords: createPasswordCheck({ access, now: () => systemClock.now() }),
     pool: createComputePool({
