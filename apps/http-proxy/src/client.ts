@@ -8,6 +8,7 @@ import type { Visit } from '@pgwake/limits';
 export class Client {
   readonly #visit: Visit;
   #admitted = false;
+  #isSession = false;
 
   constructor(
     /** Its IP address. */
@@ -20,6 +21,11 @@ export class Client {
   /** There is no place for it, which is what all its requests are told. */
   get refusal(): GatewayError | undefined {
     return this.#visit.refusal;
+  }
+
+  /** One of its requests has proved a password. */
+  get admitted(): boolean {
+    return this.#admitted;
   }
 
   /** To be asked before a password costs anything, and again before its verdict is told. Throws RATE_LIMITED. */
@@ -38,8 +44,14 @@ export class Client {
     this.#admitted = true;
   }
 
+  /** It takes no requests any more but becomes a session, which ends the visit. */
+  becomeSession(): Visit {
+    this.#isSession = true;
+    return this.#visit;
+  }
+
   /** To be called once. */
   left(): void {
-    this.#visit.end();
+    if (!this.#isSession) this.#visit.end();
   }
 }

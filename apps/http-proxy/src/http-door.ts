@@ -5,9 +5,10 @@
 // change while clients connect, and both versions share all limits.
 
 import { randomUUID } from 'node:crypto';
-import { type Server, type ServerOptions, ServerResponse, createServer } from 'node:http';
+import { type IncomingMessage, type Server, type ServerOptions, ServerResponse, createServer } from 'node:http';
 import { type Http2Server, type ServerHttp2Session, createServer as createHttp2Server } from 'node:http2';
 import { type Server as Acceptor, type Socket, createServer as createAcceptor } from 'node:net';
+import { GatewayError } from '@pgwake/gateway-errors';
 import type { SessionId } from '@pgwake/ids';
 import type { ClientLimits } from '@pgwake/limits';
 import { listen } from '@pgwake/nest-kit';
@@ -17,6 +18,7 @@ import type { Exchange } from './exchange.js';
 import { endWith, refuseNoHttp } from './refuse-no-http.js';
 import { route } from './router.js';
 import type { SqlRoute } from './sql-route.js';
+import type { WebSocketSessions } from './web-socket-sessions.js';
 
 export interface HttpDoorOptions {
   readonly host: string;
@@ -24,6 +26,7 @@ export interface HttpDoorOptions {
   /** Plain HTTP without them. */
   readonly certificates: CertificateStore | undefined;
   readonly sql: SqlRoute;
+  readonly webSockets: WebSocketSessions;
   readonly limits: ClientLimits;
   readonly onOpenConnections: (count: number) => void;
   /** For a whole request. */
@@ -73,13 +76,17 @@ export class HttpDoor implements ClientDoor {
    * are told that the gateway is shutting down. Resolves when every connection is closed.
    */
   async drain(limitMs: number): Promise<void> {
-    const { sql } = this.#options;
+    const { sql, webSockets } = this.#options;
     this.#draining = true;
     const closed = new Promise<void>((resolve) => this.#acceptor.close(() => resolve()));
     for (const session of this.#sessions) session.close();
     for (const exchange of sql.underWay) closeAfterwards(exchange);
     this.#http1.closeIdleConnections();
-    const limit = setTimeout(() => sql.endAll(), limitMs);
+    webSockets.drain();
+    const limit = setTimeout(() => {
+      sql.endAll();
+      webSockets.endAll();
+    }, limitMs);
     const last = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy();
     }, limitMs + lastAnswersMs);
@@ -103,6 +110,9 @@ export class HttpDoor implements ClientDoor {
     const server = createServer(limits, (request, response) => this.#serve(request, response));
     server.maxRequestsPerSocket = maxRequestsPerSocket;
     server.on('clientError', refuseNoHttp);
+    server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) =>
+      this.#upgrade(request, socket, head),
+    );
     // Node begins its watch over timeouts with this event, which a server that does not listen has to be given.
     server.emit('listening');
     return server;
@@ -172,7 +182,18 @@ export class HttpDoor implements ClientDoor {
     if (this.#draining) closeAfterwards(exchange);
     route(exchange, this.#options.sql);
   }
+
+  #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
+    const client = this.#clients.get(keyOf(socket));
+    if (client === undefined || this.#draining) return void socket.destroy();
+    // Its place among the limits was taken for requests; a session takes one of its own.
+    if (client.admitted)
+      return endWith(socket, new GatewayError('REQUEST_INVALID', { params: { what: ownConnection } }));
+    this.#options.webSockets.upgrade(request, socket, head, client);
+  }
 }
+
+const ownConnection = 'a WebSocket needs a connection of its own';
 
 type Peer = Pick<Socket, 'remoteAddress' | 'remotePort'>;
 

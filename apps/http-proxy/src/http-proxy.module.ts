@@ -1,37 +1,29 @@
 // Composition: the door of this proxy, on what all proxies are made of. Nest wires, and is not in the way of any request.
 
 import { type DynamicModule, Module } from '@nestjs/common';
-import type { Connector } from '@pgwake/connect-core';
-import type { ClientLimits } from '@pgwake/limits';
 import { StartupError } from '@pgwake/nest-kit';
 import { createPasswordCheck } from '@pgwake/password-check';
-import type { ComputeNetwork } from '@pgwake/pg-dial';
 import type { QueryConnection } from '@pgwake/pg-query';
 import {
   type CertificateStore,
   type ClientDoor,
-  type OpenNodeCache,
+  ProxyParts,
   bareDomain,
-  certificatesToken,
   clientDoorToken,
-  clientLimitsToken,
-  computeNetworkToken,
-  connectorToken,
   createProxyProviders,
-  metricsToken,
-  nodeCacheToken,
-  registryToken,
+  createSessionDeps,
   systemClock,
-  wakeClientToken,
 } from '@pgwake/proxy-kit';
 import { type SqlPool, createSqlPool } from '@pgwake/sql-pool';
-import { type Logger, type MetricsRegistry, type ProxyMetrics, createHttpMetrics } from '@pgwake/telemetry';
-import type { WakeClient } from '@pgwake/wake-client';
+import { type HttpMetrics, type Logger, createHttpMetrics } from '@pgwake/telemetry';
+import { createTokenCheck } from '@pgwake/token-check';
 import { createComputePool } from './compute-pool.js';
 import { HttpDoor } from './http-door.js';
 import { createJourneyLog, createPoolObserver, createRequestLog } from './request-log.js';
+import { loadKeyFetch } from './key-fetch.js';
 import type { HttpProxySettings } from './settings.js';
 import { SqlRoute } from './sql-route.js';
+import { WebSocketSessions } from './web-socket-sessions.js';
 
 /** After a request was called off; then its connection is ended. */
 const cancelLimitMs = 5_000;
@@ -47,83 +39,29 @@ export class HttpProxyModule {
         ...createProxyProviders({ app: 'http-proxy', settings, host, ops, log }),
         {
           provide: clientDoorToken,
-          useFactory: (
-            access: WakeClient,
-            nodeCache: OpenNodeCache,
-            connector: Connector,
-            network: ComputeNetwork,
-            limits: ClientLimits,
-            registry: MetricsRegistry,
-            metrics: ProxyMetrics,
-            certificates: CertificateStore | undefined,
-          ) =>
-            createDoor(settings, log, {
-              access,
-              nodeCache,
-              connector,
-              network,
-              limits,
-              registry,
-              metrics,
-              certificates,
-            }),
-          inject: [
-            wakeClientToken,
-            nodeCacheToken,
-            connectorToken,
-            computeNetworkToken,
-            clientLimitsToken,
-            registryToken,
-            metricsToken,
-            certificatesToken,
-          ],
+          useFactory: (parts: ProxyParts) => createDoor(settings, log, parts),
+          inject: [ProxyParts],
         },
       ],
     };
   }
 }
 
-interface Parts {
-  readonly access: WakeClient;
-  readonly nodeCache: OpenNodeCache;
-  readonly connector: Connector;
-  readonly network: ComputeNetwork;
-  readonly limits: ClientLimits;
-  readonly registry: MetricsRegistry;
-  readonly metrics: ProxyMetrics;
-  readonly certificates: CertificateStore | undefined;
-}
-
-function createDoor(settings: HttpProxySettings, log: Logger, parts: Parts): ClientDoor {
-  const { access, nodeCache, connector, network, limits, registry, metrics } = parts;
-  const { maxResponseBytes: maxMessageBytes } = settings;
-  const http = createHttpMetrics(registry, () => pool.stats());
+function createDoor(settings: HttpProxySettings, log: Logger, parts: ProxyParts): ClientDoor {
+  const http = createHttpMetrics(parts.registry, () => pool.stats());
   const pool: SqlPool<QueryConnection> = createSqlPool({
     settings: { maxPerEndpoint: settings.poolMaxPerEndpoint, idleTimeoutMs: settings.poolIdleTimeoutMs },
     clock: systemClock,
     observer: createPoolObserver(http),
   });
-  // Said before the compute is ended; its connections go first.
-  nodeCache.onGenerationOver((ref) => pool.endGeneration(ref));
-  const sql = new SqlRoute({
-    passwords: createPasswordCheck({ access, now: () => systemClock.now() }),
-    pool: createComputePool({
-      pool,
-      connector,
-      network,
-      connection: { maxMessageBytes, cancelLimitMs },
-      onJourney: createJourneyLog(log, metrics),
-    }),
-    domains: settings.domains.map(bareDomain),
-    limits: settings,
-    observer: createRequestLog(log, metrics, http),
-  });
+  parts.nodeCache.onGenerationOver((ref) => pool.endGeneration(ref));
   const door = new HttpDoor({
     ...settings,
     certificates: certificatesOf(settings, parts),
-    sql,
-    limits,
-    onOpenConnections: (count) => metrics.openSessions.set(count),
+    sql: createSqlRoute(settings, log, parts, pool, http),
+    webSockets: createWebSockets(settings, parts),
+    limits: parts.limits,
+    onOpenConnections: (count) => parts.metrics.openSessions.set(count),
   });
   return {
     start: () => door.start(),
@@ -134,7 +72,47 @@ function createDoor(settings: HttpProxySettings, log: Logger, parts: Parts): Cli
   };
 }
 
-function certificatesOf({ tls }: HttpProxySettings, { certificates }: Parts): CertificateStore | undefined {
+function createSqlRoute(
+  settings: HttpProxySettings,
+  log: Logger,
+  { access, connector, network, metrics }: ProxyParts,
+  pool: SqlPool<QueryConnection>,
+  http: HttpMetrics,
+): SqlRoute {
+  const now = () => systemClock.now();
+  return new SqlRoute({
+    passwords: createPasswordCheck({ access, now }),
+    tokens: createTokenCheck({ access, fetchKeys: loadKeyFetch(settings), now, wallClock: () => new Date() }),
+    pool: createComputePool({
+      pool,
+      connector,
+      network,
+      connection: { maxMessageBytes: settings.maxResponseBytes, cancelLimitMs },
+      onJourney: createJourneyLog(log, metrics),
+    }),
+    domains: settings.domains.map(bareDomain),
+    limits: settings,
+    observer: createRequestLog(log, metrics, http),
+  });
+}
+
+function createWebSockets(settings: HttpProxySettings, parts: ProxyParts): WebSocketSessions {
+  return new WebSocketSessions(
+    {
+      maxMessageBytes: settings.webSocketMaxMessageBytes,
+      allowedOrigins: settings.webSocketOrigins,
+      pingIntervalMs: settings.webSocketPingIntervalMs,
+      idleTimeoutMs: settings.webSocketIdleTimeoutMs,
+    },
+    createSessionDeps(
+      // Whether clients need TLS is said by PGWAKE_HTTP_TLS. Drivers send the password unasked, with the startup packet.
+      { ...settings, requireTls: 'never', passwordMethod: 'cleartext' },
+      parts,
+    ),
+  );
+}
+
+function certificatesOf({ tls }: HttpProxySettings, { certificates }: ProxyParts): CertificateStore | undefined {
   if (tls === 'off') return undefined;
   if (certificates !== undefined) return certificates;
   throw new StartupError('Settings: PGWAKE_HTTP_TLS=on needs PGWAKE_TLS_CERT_FILE and PGWAKE_TLS_KEY_FILE.');

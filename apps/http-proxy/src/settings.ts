@@ -1,5 +1,5 @@
 import { type SettingsOf, setting } from '@pgwake/nest-kit';
-import { proxySettings } from '@pgwake/proxy-kit';
+import { proxySettings, sessionSettings } from '@pgwake/proxy-kit';
 
 const tenMebibytes = 10 * 1024 * 1024;
 const sizeBounds = { low: 1024, high: 256 * 1024 * 1024 };
@@ -57,6 +57,41 @@ export const httpProxySettings = {
     { low: 1_000, high: 86_400_000 },
     'How long a connection of the pool stays open without a request, in milliseconds.',
   ),
+  jwksNetworks: setting.list(
+    'PGWAKE_JWKS_NETWORKS',
+    '',
+    'Internal networks (10.0.0.0/8, 127.0.0.1) from which the keys of tokens may be fetched as well, also without TLS, comma-separated; without it only from the Internet, over HTTPS.',
+  ),
+  jwksCaFile: setting.optionalText(
+    'PGWAKE_JWKS_CA_FILE',
+    'PEM file with CAs to trust when the keys of tokens are fetched; without it those that come with Node.',
+  ),
+  webSocketMaxMessageBytes: setting.integer(
+    'PGWAKE_WS_MAX_MESSAGE_BYTES',
+    16 * 1024 * 1024,
+    sizeBounds,
+    'The longest message of a WebSocket, in bytes. It is read whole before it goes on.',
+  ),
+  webSocketOrigins: setting.list(
+    'PGWAKE_WS_ORIGINS',
+    '',
+    'Origins (https://app.example) whose pages may open WebSockets, comma-separated; without it those of all.',
+  ),
+  webSocketPingIntervalMs: setting.integer(
+    'PGWAKE_WS_PING_INTERVAL_MS',
+    30_000,
+    { low: 1_000, high: 3_600_000 },
+    'How often WebSockets are pinged, in milliseconds; one that leaves two pings unanswered is cut off.',
+  ),
+  webSocketIdleTimeoutMs: setting.millis(
+    'PGWAKE_WS_IDLE_TIMEOUT_MS',
+    0,
+    'A WebSocket that carries no data for so long is closed, in milliseconds; 0 for never.',
+  ),
+  passwordForm: sessionSettings.passwordForm,
+  loginTimeoutMs: sessionSettings.loginTimeoutMs,
+  wakeNoticeAfterMs: sessionSettings.wakeNoticeAfterMs,
+  stallTimeoutMs: sessionSettings.stallTimeoutMs,
   ...proxySettings,
 };
 

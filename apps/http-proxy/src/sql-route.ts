@@ -4,9 +4,10 @@
 import { performance } from 'node:perf_hooks';
 import { GatewayError, isGatewayError } from '@pgwake/gateway-errors';
 import type { EndpointId, RoleName } from '@pgwake/ids';
-import type { PasswordCheck, PasswordLogin, PasswordProof } from '@pgwake/password-check';
+import type { PasswordCheck, PasswordProof } from '@pgwake/password-check';
 import type { QueryRequest } from '@pgwake/pg-query';
 import { type RequestBody, type RequestHeaders, parseRequestBody, parseRequestHeaders } from '@pgwake/sql-over-http';
+import type { TokenCheck } from '@pgwake/token-check';
 import type { ComputePool } from './compute-pool.js';
 import { tell } from './error-answer.js';
 import type { Exchange } from './exchange.js';
@@ -16,6 +17,7 @@ import { createResults, readOnDrain } from './results.js';
 
 export interface SqlRouteDeps {
   readonly passwords: PasswordCheck;
+  readonly tokens: TokenCheck;
   readonly pool: ComputePool;
   /** Domains under which endpoints have host names. */
   readonly domains: readonly string[];
@@ -54,6 +56,12 @@ interface Call {
   endpoint?: EndpointId;
   role?: RoleName;
   error?: GatewayError;
+}
+
+interface Claim {
+  readonly endpoint: EndpointId;
+  readonly role: RoleName;
+  readonly headers: RequestHeaders;
 }
 
 export class SqlRoute {
@@ -110,11 +118,11 @@ export class SqlRoute {
     const { pool, domains, limits } = this.#deps;
     const { exchange, abort } = call;
     const { id: sessionId } = exchange;
-    const { user: role, password, database } = headers.connection;
+    const { user: role, database } = headers.connection;
     const { endpoint, parameters } = identifyRequest(headers.connection, domains);
     call.endpoint = endpoint;
     call.role = role;
-    const proof = await this.#prove(call, { endpoint, role, password, sessionId, address: exchange.client.address });
+    const proof = await this.#prove(call, { endpoint, role, headers });
 
     // Not before: who cannot log in cannot make us keep ten megabytes.
     const body = parseRequestBody(await this.#receive(call));
@@ -142,12 +150,18 @@ export class SqlRoute {
   }
 
   /** Whoever has used up his tries is refused even with the right password, otherwise guessing could go on. */
-  async #prove({ exchange, abort }: Call, login: PasswordLogin): Promise<PasswordProof> {
-    const { client } = exchange;
+  async #prove({ exchange, abort }: Call, { endpoint, role, headers }: Claim): Promise<PasswordProof> {
+    const { client, id: sessionId } = exchange;
+    const { passwords, tokens } = this.#deps;
+    const { token, connection } = headers;
+    const login = { endpoint, role, sessionId, address: client.address };
     if (client.refusal !== undefined) throw client.refusal;
     client.requireTries(login.endpoint);
     try {
-      const proof = await this.#deps.passwords.prove(login, abort.signal);
+      const proof =
+        token === undefined
+          ? await passwords.prove({ ...login, password: connection.password }, abort.signal)
+          : await tokens.prove({ ...login, token }, abort.signal);
       client.requireTries(login.endpoint);
       client.passwordProved(login.endpoint);
       return proof;

@@ -1,28 +1,14 @@
 // Composition: the door of this proxy, on what all proxies are made of.
 
 import { type DynamicModule, Module } from '@nestjs/common';
-import type { CancelKeys } from '@pgwake/cancel-keys';
-import type { Connector } from '@pgwake/connect-core';
-import type { ClientLimits } from '@pgwake/limits';
-import type { ComputeNetwork } from '@pgwake/pg-dial';
-import type { SessionObserver } from '@pgwake/pg-session';
 import {
-  type CertificateStore,
-  certificatesToken,
+  ProxyParts,
   clientDoorToken,
-  cancelKeysToken,
-  clientLimitsToken,
-  computeNetworkToken,
-  connectorToken,
   createProxyProviders,
   createSessionDeps,
   loadLoadBalancers,
-  metricsToken,
-  sessionObserverToken,
-  wakeClientToken,
 } from '@pgwake/proxy-kit';
-import type { Logger, ProxyMetrics } from '@pgwake/telemetry';
-import type { WakeClient } from '@pgwake/wake-client';
+import type { Logger } from '@pgwake/telemetry';
 import { Listener } from './listener.js';
 import type { TcpProxySettings } from './settings.js';
 
@@ -37,35 +23,17 @@ export class TcpProxyModule {
         ...createProxyProviders({ app: 'tcp-proxy', settings, host, ops, log }),
         {
           provide: clientDoorToken,
-          useFactory: (
-            access: WakeClient,
-            connector: Connector,
-            network: ComputeNetwork,
-            observer: SessionObserver,
-            cancelKeys: CancelKeys,
-            limits: ClientLimits,
-            metrics: ProxyMetrics,
-            certificates: CertificateStore | undefined,
-          ) =>
+          useFactory: (parts: ProxyParts) =>
             new Listener({
               host,
               port,
-              certificates,
+              certificates: parts.certificates,
               isLoadBalancer: loadLoadBalancers(settings),
-              limits,
-              session: createSessionDeps(settings, { access, connector, network, cancelKeys, observer }),
-              onOpenSessions: (count) => metrics.openSessions.set(count),
+              limits: parts.limits,
+              session: createSessionDeps(settings, parts),
+              onOpenSessions: (count) => parts.metrics.openSessions.set(count),
             }),
-          inject: [
-            wakeClientToken,
-            connectorToken,
-            computeNetworkToken,
-            sessionObserverToken,
-            cancelKeysToken,
-            clientLimitsToken,
-            metricsToken,
-            certificatesToken,
-          ],
+          inject: [ProxyParts],
         },
       ],
     };

@@ -79,7 +79,7 @@ export async function authenticate(client: Client, startup: StartupParameters, p
   requireTls(client, policy);
   const { role, database, others } = splitParameters(startup);
   const { encryption } = client.transport;
-  const serverName = encryption.kind === 'active' ? encryption.serverName : undefined;
+  const serverName = encryption.kind === 'available' ? undefined : encryption.serverName;
   const claim = identify({
     ...(serverName === undefined ? {} : { sni: serverName }),
     parameters: others,

@@ -17,7 +17,11 @@ export type Encryption =
   /** `start` puts TLS on top of the stream, whose plain form is out of reach afterwards. Rejects when the handshake fails. */
   | { readonly kind: 'available'; start(opening: TlsOpening, limit: AbortSignal): Promise<ClientTransport> }
   /** No TLS here: none is configured, or the stream is carried inside something else. */
-  | { readonly kind: 'unavailable' }
+  | {
+      readonly kind: 'unavailable';
+      /** The host that the client asked the carrier of the stream for, in its own spelling. */
+      readonly serverName?: string | undefined;
+    }
   | {
       readonly kind: 'active';
       /** SNI in the client's own spelling. */

@@ -15,6 +15,7 @@ import { loadComputeNetwork } from './compute-network.js';
 import { Lifecycle } from './lifecycle.js';
 import { type OpenNodeCache, openNodeCache } from './node-cache.js';
 import { planCapacity, readProcessLimits } from './process-limits.js';
+import { ProxyParts } from './proxy-parts.js';
 import type { ProxySettings } from './proxy-settings.js';
 import { createSessionLog } from './session-log.js';
 import { systemClock } from './system-clock.js';
@@ -43,7 +44,7 @@ export interface ProxyOptions {
   readonly log: Logger;
 }
 
-/** An app adds one provider of its own: its ClientDoor, under `clientDoorToken`. */
+/** An app adds one provider of its own: its ClientDoor, made from {@link ProxyParts}, under `clientDoorToken`. */
 export function createProxyProviders(options: ProxyOptions): Provider[] {
   const { settings, log } = options;
   return [
@@ -80,6 +81,7 @@ export function createProxyProviders(options: ProxyOptions): Provider[] {
       useFactory: (metrics: ProxyMetrics) => createSessionLog(log, metrics),
       inject: [metricsToken],
     },
+    ProxyParts,
     Lifecycle,
   ];
 }

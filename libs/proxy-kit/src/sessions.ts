@@ -55,11 +55,15 @@ export interface SessionParts {
 
 export function createSessionDeps(
   settings: SessionSettings & Pick<AuthenticationPolicy, 'domains' | 'passwordMethod'>,
-  parts: SessionParts,
+  { access, connector, network, cancelKeys, observer }: SessionParts,
 ): SessionDeps {
   const { loginTimeoutMs, wakeNoticeAfterMs, stallTimeoutMs } = settings;
   return {
-    ...parts,
+    access,
+    connector,
+    network,
+    cancelKeys,
+    observer,
     stallWatch: new StallWatch(stallTimeoutMs),
     authentication: { ...settings, domains: settings.domains.map(bareDomain) },
     loginTimeoutMs,

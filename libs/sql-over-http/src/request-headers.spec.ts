@@ -53,6 +53,33 @@ describe('parseRequestHeaders', () => {
   });
 });
 
+describe('a token', () => {
+  const withoutPassword = { 'neon-connection-string': 'postgres://u@demo.localhost/d' };
+
+  it.each(['Bearer a.b-c_d.e==', 'bearer   a.b-c_d.e=='])('is what stands behind the scheme in %j', (authorization) => {
+    expect(parseRequestHeaders({ ...withoutPassword, authorization }).token).toBe('a.b-c_d.e==');
+  });
+
+  it('is none when there is no such header', () => {
+    expect(parseRequestHeaders(connection).token).toBeUndefined();
+  });
+
+  it.each(['Basic dTpw', 'Bearer', 'Bearer ', 'Bearer a b', 'Bearer a, Bearer b', ''])(
+    'is not read from %j',
+    (authorization) => {
+      expect(() => parseRequestHeaders({ ...withoutPassword, authorization })).toThrow(
+        'not of the form Bearer <token>',
+      );
+    },
+  );
+
+  it('does not come together with a password', () => {
+    expect(() => parseRequestHeaders({ ...connection, authorization: 'Bearer a' })).toThrow(
+      'both a password and a token',
+    );
+  });
+});
+
 describe('isFromDriver', () => {
   it('knows the driver by the two modes it always asks for', () => {
     expect(isFromDriver({ 'neon-raw-text-output': 'true', 'neon-array-mode': 'true' })).toBe(true);

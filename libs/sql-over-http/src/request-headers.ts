@@ -28,6 +28,8 @@ export type IsolationLevel = 'read uncommitted' | 'read committed' | 'repeatable
 
 export interface RequestHeaders {
   readonly connection: ConnectionString;
+  /** In place of a password: the token behind `Bearer` (RFC 6750, 2.1), unread. */
+  readonly token: string | undefined;
   readonly output: OutputModes;
   /** For a batch; without effect on a single query. */
   readonly transaction: TransactionOptions;
@@ -43,6 +45,7 @@ const isolationLevels: Readonly<Record<string, IsolationLevel>> = {
 };
 
 export const headerNames = {
+  authorization: 'authorization',
   connectionString: 'neon-connection-string',
   rawTextOutput: 'neon-raw-text-output',
   arrayMode: 'neon-array-mode',
@@ -56,8 +59,10 @@ export const headerNames = {
 export function parseRequestHeaders(lines: HeaderLines): RequestHeaders {
   const connectionString = lines[headerNames.connectionString];
   if (typeof connectionString !== 'string') throw invalidRequest('the header Neon-Connection-String is missing');
+  const connection = parseConnectionString(connectionString);
   return {
-    connection: parseConnectionString(connectionString),
+    connection,
+    token: parseToken(lines, connection),
     output: {
       rawText: isTrue(lines, headerNames.rawTextOutput),
       arrayMode: isTrue(lines, headerNames.arrayMode),
@@ -102,6 +107,15 @@ function parseTransactionOptions(lines: HeaderLines): TransactionOptions {
     throw invalidRequest(`the header Neon-Batch-Isolation-Level is none of ${Object.keys(isolationLevels).join(', ')}`);
   }
   return { isolationLevel: isolationLevels[level] as IsolationLevel, ...modes };
+}
+
+function parseToken(lines: HeaderLines, { password }: ConnectionString): string | undefined {
+  const text = lines[headerNames.authorization];
+  if (text === undefined) return undefined;
+  const [, token] = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i.exec(String(text)) ?? [];
+  if (token === undefined) throw invalidRequest('the header Authorization is not of the form Bearer <token>');
+  if (password !== '') throw invalidRequest('it has both a password and a token');
+  return token;
 }
 
 function parseTimeout(lines: HeaderLines): number | undefined {

@@ -3,11 +3,12 @@
 //
 // An unknown endpoint, an unknown role, one that takes no tokens and a token that is not right give the same error.
 
+import { createHash } from 'node:crypto';
 import type { ScramKeys } from '@pgwake/client-auth';
 import { GatewayError } from '@pgwake/gateway-errors';
 import type { EndpointId, RoleName, SessionId } from '@pgwake/ids';
 import { isAllowedBy } from '@pgwake/ip-networks';
-import { AnswerCache } from '@pgwake/password-check';
+import { AnswerCache, type PasswordProof } from '@pgwake/password-check';
 import type { EndpointAccessRequest, TokenAccess, TokenRule } from '@pgwake/wake-api';
 import { type JWTVerifyGetKey, errors, jwtVerify } from 'jose';
 import type { KeyFetch } from './key-fetch.js';
@@ -28,7 +29,7 @@ export interface TokenCheck {
    * Resolves with what a login at the compute needs. Rejects with IP_NOT_ALLOWED, PASSWORD_FAILED, ENDPOINT_DISABLED,
    * TOKEN_KEYS_UNAVAILABLE, WAKE_SERVICE_UNAVAILABLE, or with the reason of `signal`.
    */
-  prove(login: TokenLogin, signal: AbortSignal): Promise<ScramKeys>;
+  prove(login: TokenLogin, signal: AbortSignal): Promise<PasswordProof>;
 }
 
 export interface TokenCheckDeps {
@@ -76,9 +77,15 @@ export function createTokenCheck({ access, fetchKeys, now, wallClock }: TokenChe
         throw error instanceof errors.JOSEError ? refused(login, error.message) : error;
       }
       if (answer.disabled) throw new GatewayError('ENDPOINT_DISABLED');
-      return { clientKey: found.clientKey, serverKey: found.serverKey };
+      return toProof(found);
     },
   };
+}
+
+/** All right tokens of a role are one proof: they log in with the same keys. */
+function toProof({ clientKey, serverKey }: ScramKeys): PasswordProof {
+  const fingerprint = createHash('sha256').update('token').update(clientKey).digest('base64');
+  return { keys: { clientKey, serverKey }, fingerprint };
 }
 
 async function verify(

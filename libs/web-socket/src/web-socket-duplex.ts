@@ -41,10 +41,6 @@ export class WebSocketDuplex implements ByteDuplex {
     return this.#bytesCarried;
   }
 
-  get outgoing(): OutgoingProgress {
-    return this.#socket;
-  }
-
   attach(sink: DuplexSink): void {
     if (this.#sink !== undefined) throw new Error('a duplex has one sink at a time');
     this.#sink = sink;
@@ -63,6 +59,10 @@ export class WebSocketDuplex implements ByteDuplex {
     this.#webSocket.send(bytes, { binary: true, fin: true });
     this.#drainWanted = this.#socket.writableNeedDrain;
     return !this.#drainWanted;
+  }
+
+  get outgoing(): OutgoingProgress {
+    return this.#socket;
   }
 
   pause(): void {
