@@ -1,7 +1,7 @@
 // Composition: the door of this proxy, on what all proxies are made of. Nest wires, and is not in the way of any request.
 
 import { type DynamicModule, Module } from '@nestjs/common';
-import { StartupError } from '@pgwake/nest-kit';
+import { StartupError, systemClock } from '@pgwake/nest-kit';
 import { createPasswordCheck } from '@pgwake/password-check';
 import type { QueryConnection } from '@pgwake/pg-query';
 import {
@@ -12,7 +12,6 @@ import {
   clientDoorToken,
   createProxyProviders,
   createSessionDeps,
-  systemClock,
 } from '@pgwake/proxy-kit';
 import { type SqlPool, createSqlPool } from '@pgwake/sql-pool';
 import { type HttpMetrics, type Logger, createHttpMetrics } from '@pgwake/telemetry';

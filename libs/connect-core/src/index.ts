@@ -11,6 +11,7 @@ export type {
   Random,
   WakePort,
 } from './ports.js';
+export { classifyDialError, codeOfServerError } from './classify-dial-error.js';
 export type { Backoff, DelayBounds } from './backoff.js';
 export { type ConnectPolicy, defaultPolicy } from './policy.js';
 export type { RetryBudgetPolicy } from './retry-budget.js';

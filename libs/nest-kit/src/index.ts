@@ -1,5 +1,6 @@
 export { type SettingSpec, type SettingSpecs, type SettingsOf, loadSettings, setting } from './settings.js';
 export { StartupError } from './startup-error.js';
+export { systemClock } from './system-clock.js';
 export { Readiness } from './readiness.js';
 export { type OpsServer, type OpsServerOptions, startOpsServer } from './ops-server.js';
 export { listen } from './listen.js';

@@ -2,6 +2,7 @@
 // offset. On sockets it is in hostile-compute.int.spec.ts.
 
 import type { Socket } from 'node:net';
+import { classifyDialError } from '@pgwake/connect-core';
 import { duplexPair } from 'node:stream';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type ScramKeys, checkPassword, deriveVerifier, parseVerifier } from '@pgwake/client-auth';
@@ -16,7 +17,6 @@ import {
   whole,
 } from '@pgwake/hostile-bytes';
 import { ClientLeft, type Counters, createScriptedConnection, scriptHostileCompute } from '@pgwake/testkit';
-import { classifyDialError } from './classify.js';
 import { logIn } from './login.js';
 import { createMessageStream } from './message-stream.js';
 

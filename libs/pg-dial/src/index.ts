@@ -3,4 +3,3 @@ export { LendingReads, type TakeLent } from './lending-reads.js';
 export type { ComputeConnection, ComputeLogin } from './pg-dial.js';
 export { createPgDial } from './pg-dial.js';
 export { type CancelTarget, sendCancel } from './send-cancel.js';
-export { classifyDialError } from './classify.js';

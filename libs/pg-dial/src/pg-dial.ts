@@ -6,11 +6,11 @@
 
 import type { Socket } from 'node:net';
 import type { ScramKeys } from '@pgwake/client-auth';
-import type { DialOutcome, Mechanism } from '@pgwake/connect-core';
+import { type DialOutcome, type Mechanism, classifyDialError } from '@pgwake/connect-core';
 import type { Generation } from '@pgwake/ids';
 import { type BackendKey, type StartupParameters, encodeTerminate } from '@pgwake/pg-wire';
 import { type ComputeIdentity, type NodeAddress, describeAddress } from '@pgwake/wake-api';
-import { classifyDialError, dialTimeout } from './classify.js';
+import { dialTimeout } from './classify.js';
 import type { ComputeNetwork } from './compute-network.js';
 import { logIn } from './login.js';
 import type { LendingReads } from './lending-reads.js';

@@ -2,10 +2,11 @@
 // https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-CANCELING-REQUESTS
 
 import type { Socket } from 'node:net';
+import { classifyDialError } from '@pgwake/connect-core';
 import { GatewayError } from '@pgwake/gateway-errors';
 import { type BackendKey, encodeCancelRequest } from '@pgwake/pg-wire';
 import { type ComputeIdentity, type NodeAddress, describeAddress } from '@pgwake/wake-api';
-import { classifyDialError, dialTimeout } from './classify.js';
+import { dialTimeout } from './classify.js';
 import type { ComputeNetwork } from './compute-network.js';
 import { openSocket } from './open-socket.js';
 import { startTls } from './start-tls.js';

@@ -1,11 +1,10 @@
 // The cancel keys of this proxy's sessions, shared with the other proxies where there is a Redis.
 
 import { CancelKeys, SharedCancelKeys } from '@pgwake/cancel-keys';
-import { readNodeSharing } from '@pgwake/nest-kit';
+import { readNodeSharing, systemClock } from '@pgwake/nest-kit';
 import { RedisLink } from '@pgwake/node-cache';
 import type { Logger } from '@pgwake/telemetry';
 import type { ProxySettings } from './proxy-settings.js';
-import { systemClock } from './system-clock.js';
 
 /** Throws a StartupError when the settings do not go together. Does not wait for Redis. */
 export function openCancelKeys(settings: ProxySettings, log: Logger): CancelKeys {

@@ -1,9 +1,8 @@
 // The limits of this proxy towards its clients, whatever they speak.
 
 import { ClientLimits } from '@pgwake/limits';
-import { type SettingsOf, setting } from '@pgwake/nest-kit';
+import { type SettingsOf, setting, systemClock } from '@pgwake/nest-kit';
 import type { ProxyMetrics } from '@pgwake/telemetry';
-import { systemClock } from './system-clock.js';
 
 const most = { low: 0, high: 1_000_000 };
 

@@ -12,5 +12,4 @@ export { type TlsOptions, startTls } from './start-tls.js';
 export { readProxyHeader } from './read-proxy-header.js';
 export { bareDomain } from './bare-domain.js';
 export { type SessionParts, type SessionSettings, createSessionDeps, sessionSettings } from './sessions.js';
-export { systemClock } from './system-clock.js';
 export { clientDoorToken } from './tokens.js';

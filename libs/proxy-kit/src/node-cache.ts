@@ -1,7 +1,7 @@
 // The node cache of this proxy: in memory, and shared with the other proxies where there is a Redis.
 
 import type { NodeCachePort } from '@pgwake/connect-core';
-import { readNodeSharing } from '@pgwake/nest-kit';
+import { readNodeSharing, systemClock } from '@pgwake/nest-kit';
 import {
   type GenerationRef,
   type NodeCacheObserver,
@@ -10,7 +10,6 @@ import {
 } from '@pgwake/node-cache';
 import type { Logger, ProxyMetrics } from '@pgwake/telemetry';
 import type { ProxySettings } from './proxy-settings.js';
-import { systemClock } from './system-clock.js';
 
 export interface OpenNodeCache extends NodeCachePort {
   /** Calls the one listener when wake-service has said that a compute is going or gone. Without Redis nobody hears of it. */

@@ -4,7 +4,7 @@
 import type { Provider } from '@nestjs/common';
 import { type Connector, createConnector } from '@pgwake/connect-core';
 import { millis } from '@pgwake/ids';
-import { type OpsServerOptions, Readiness } from '@pgwake/nest-kit';
+import { type OpsServerOptions, Readiness, systemClock } from '@pgwake/nest-kit';
 import { type Logger, type ProxyMetrics, createProxyMetrics, createRegistry } from '@pgwake/telemetry';
 import { type WakeClient, createWakeClient } from '@pgwake/wake-client';
 import { createCertificateLog } from './certificate-log.js';
@@ -18,7 +18,6 @@ import { planCapacity, readProcessLimits } from './process-limits.js';
 import { ProxyParts } from './proxy-parts.js';
 import type { ProxySettings } from './proxy-settings.js';
 import { createSessionLog } from './session-log.js';
-import { systemClock } from './system-clock.js';
 import {
   certificatesToken,
   cancelKeysToken,
