@@ -3,7 +3,6 @@
 
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   type ProcessHome,
@@ -13,12 +12,12 @@ import {
   giveTo,
   makePlace,
   placeOf,
-  prepareHome,
   runSingleUser,
   serviceRole,
   startPostmaster,
 } from '@pgwake/compute-process';
 import type { ServerCertificate } from './scripted-connection.js';
+import { prepareTestHome } from './test-home.js';
 
 export interface TestRole {
   readonly name: string;
@@ -66,8 +65,7 @@ const quick = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off'
 
 /** Rejects with Postgres' own words when it does not come up. */
 export async function startTestPostgres(options: TestPostgresOptions = {}): Promise<TestPostgres> {
-  const cache = join(tmpdir(), `pgwake-testkit-${process.getuid?.() ?? 0}`);
-  const home = await prepareHome({ dataDir: cache });
+  const home = await prepareTestHome();
   const runs = join(home.root, 'runs');
   await sweep(runs);
   const place = placeOf(join(runs, `${process.pid}-${randomBytes(4).toString('hex')}`));

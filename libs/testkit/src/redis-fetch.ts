@@ -2,12 +2,11 @@
 // them there. It needs no root and leaves the system's package lists alone. No other source is tried.
 
 import { execFile } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { type Socket, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
+import { withMachineLock } from './machine-lock.js';
 
 export interface RedisBinary {
   readonly path: string;
@@ -43,7 +42,7 @@ export async function fetchRedis(): Promise<RedisBinary | undefined> {
   if (!isSettled()) {
     const signal = AbortSignal.timeout(limitMs);
     try {
-      await withLock(basename(cache), signal, async () => {
+      await withMachineLock(basename(cache), signal, async () => {
         if (!isSettled()) await unpackInto(unpacked, signal);
       });
     } catch (error) {
@@ -104,32 +103,4 @@ function binaryIn(root: string): RedisBinary {
   const directories = readdirSync(libraries).filter((name) => name.includes('-linux-'));
   const env = { LD_LIBRARY_PATH: directories.map((name) => join(libraries, name)).join(':') };
   return { path: join(root, 'usr/bin/redis-server'), env };
-}
-
-/**
- * One process at a time. The lock is an abstract socket (unix(7)), which goes with its holder, so it is never stale; whoever
- * waits is connected to it, and so learns of its end.
- */
-async function withLock(name: string, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
-  const path = `\0${name}`;
-  const waiting = new Set<Socket>();
-  const lock = createServer((socket) => waiting.add(socket.on('error', () => undefined)));
-  for (;;) {
-    try {
-      lock.listen(path);
-      await once(lock, 'listening');
-      break;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-    }
-    const holder = connect(path).resume();
-    await once(holder, 'close', { signal }).catch(() => holder.destroy()); // refused: it has just ended
-    signal.throwIfAborted();
-  }
-  try {
-    await work();
-  } finally {
-    lock.close();
-    for (const socket of waiting) socket.destroy();
-  }
 }

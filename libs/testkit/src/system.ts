@@ -7,7 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type PortSettings, findFreePortSettings } from './free-port-settings.js';
 import { type TestPostgres, startTestPostgres } from './postgres.js';
+import { copyPreparedData } from './prepared-data.js';
 import { type AppName, type Settings, SystemApp } from './system-app.js';
+import { prepareTestHome } from './test-home.js';
 
 export interface SystemOptions {
   /** Further settings for all apps. */
@@ -87,6 +89,7 @@ export class System {
     const catalog = wakeServices > 1 ? await startTestPostgres() : undefined;
     const system = new System(options, ports, catalog);
     try {
+      await copyPreparedData(await prepareTestHome(), system.dataDir);
       for (const app of system.wakeServices) await app.start();
       await Promise.all([...system.tcpProxies, ...system.httpProxies].map((app) => app.start()));
     } catch (error) {
