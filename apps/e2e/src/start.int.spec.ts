@@ -68,7 +68,7 @@ class Launcher {
   }
 
   get urls(): string[] {
-    return this.out.match(/postgresql:\/\/\S+/g) ?? [];
+    return this.out.match(/postgres(ql)?:\/\/\S+/g) ?? [];
   }
 
   async query<Row extends pg.QueryResultRow>(sql: string): Promise<Row[]> {

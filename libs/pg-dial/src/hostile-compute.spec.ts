@@ -2,10 +2,10 @@
 // offset. On sockets it is in hostile-compute.int.spec.ts.
 
 import type { Socket } from 'node:net';
-import { classifyDialError } from '@pgwake/connect-core';
 import { duplexPair } from 'node:stream';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type ScramKeys, checkPassword, deriveVerifier, parseVerifier } from '@pgwake/client-auth';
+import { classifyDialError } from '@pgwake/connect-core';
 import {
   type Feeding,
   type HostileCompute,

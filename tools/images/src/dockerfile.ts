@@ -91,8 +91,8 @@ function parseInstruction(line: string): Instruction {
     case 'RUN':
       return { kind: 'run', command: rest };
     case 'ENV': {
-      const [name = '', value = ''] = rest.split('=', 2);
-      return { kind: 'env', name, value };
+      const [name = '', ...parts] = rest.split('=');
+      return { kind: 'env', name, value: parts.join('=') }; // a value may hold another =
     }
     case 'USER':
       return { kind: 'user', user: rest };

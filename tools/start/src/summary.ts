@@ -36,7 +36,7 @@ pgwake is running, and the database of the endpoint "${endpoint}" ${awake ? 'is 
 
   http     import { neon, neonConfig } from '@neondatabase/serverless';
            neonConfig.fetchEndpoint = '${facts.httpUrl}/sql';
-           const sql = neon('postgres://${role}:${password}@localhost/${database}?options=endpoint%3D${endpoint}');
+           const sql = neon(url); // the URL above
            console.log(await sql.query('select version()'));
 
   admin    ${facts.adminUrl} (endpoints, roles, wake, suspend; described at /openapi.json)
