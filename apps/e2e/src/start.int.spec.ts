@@ -2,7 +2,7 @@
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { globSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -92,8 +92,7 @@ function pidOf(service: string): number {
 
 /** Every Postgres whose data directory lies in ours, by the lock files it keeps there. */
 function postmasters(): number[] {
-  return readdirSync(dataDir, { recursive: true, encoding: 'utf8' })
-    .filter((path) => path.endsWith('postmaster.pid'))
+  return globSync('{catalog,computes/*}/data/postmaster.pid', { cwd: dataDir })
     .map((path) => Number.parseInt(readFileSync(join(dataDir, path), 'utf8'), 10))
     .filter(isAlive);
 }

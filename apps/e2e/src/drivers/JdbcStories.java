@@ -449,7 +449,7 @@ public class JdbcStories {
     String[] walking = {"replication", "true", "preferQueryMode", "simple", "assumeMinServerVersion", "9.4"};
     try (Connection walker = connect(walking);
         Connection writer = connect()) {
-      String position = valueOf(writer, "select pg_current_wal_lsn()::text", String.class);
+      String position = valueOf(writer, "select pg_current_wal_flush_lsn()::text", String.class);
       PGReplicationStream stream =
           walker
               .unwrap(PGConnection.class)

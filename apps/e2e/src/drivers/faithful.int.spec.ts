@@ -251,7 +251,7 @@ describe('replication', () => {
   it('streams over CopyBoth, both ways, and ends in order', async () => {
     const session = await open('gateway', { replication: 'true' });
     const writer = await open('gateway');
-    const position = await valueOf(writer, 'select pg_current_wal_lsn()');
+    const position = await valueOf(writer, 'select pg_current_wal_flush_lsn()');
     session.send(encodeQuery(`START_REPLICATION PHYSICAL ${position}`));
     await session.readUntil(backendTag.copyBothResponse);
     await valueOf(writer, "select pg_logical_emit_message(true, 'story', 'written while somebody replicates')");
