@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -486,7 +488,7 @@ describeWithRedis('a Redis that demands', () => {
     );
     const ca = readFileSync(certFile, 'utf8');
     await begin();
-    const tlsPort = redis.port + 1 > 65_535 ? redis.port - 1 : redis.port + 1;
+    const tlsPort = await findFreePort();
     for (const [name, value] of Object.entries({
       'tls-cert-file': certFile,
       'tls-key-file': keyFile,
@@ -566,3 +568,12 @@ describeWithRedis('proxies that share a Redis', () => {
     expect(wakes).toBe(2);
   });
 });
+
+async function findFreePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}

@@ -207,9 +207,8 @@ describe('sockets that lend what they read', () => {
       compute.destroy();
     }
     for (const [sent, read] of hashes) expect(read).toBe(sent);
-    for (const { towardsClient } of sessions) {
-      expect(towardsClient.over).toBeGreaterThan(0);
-      expect(towardsClient.needed).toBeGreaterThan(0);
-    }
+    // Both happened, if not to each of them: that is the kernel's to say.
+    expect(sessions.some(({ towardsClient }) => towardsClient.over > 0)).toBe(true);
+    expect(sessions.some(({ towardsClient }) => towardsClient.needed > 0)).toBe(true);
   }, 60_000);
 });
