@@ -1,7 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -18,6 +16,7 @@ import { type SessionId, millis, parseSessionId } from '@pgwake/ids';
 import {
   type LeakCheck,
   type TestRedis,
+  findFreePort,
   skipWithoutRedis,
   startLeakCheck,
   startTestRedis,
@@ -568,12 +567,3 @@ describeWithRedis('proxies that share a Redis', () => {
     expect(wakes).toBe(2);
   });
 });
-
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}

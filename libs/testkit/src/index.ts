@@ -32,6 +32,7 @@ export { type EndpointConnection, type EndpointView, System, type SystemOptions,
 export { type AppName, type Settings, SystemApp } from './system-app.js';
 export { Storm, type StormOptions } from './system-storm.js';
 export type { ClientOutcome } from './system-storm-clients.js';
+export { findFreePort } from './free-port.js';
 export { type PortSettings, findFreePortSettings } from './free-port-settings.js';
 export { type BlackHole, startBlackHole } from './black-hole.js';
 export { type DnsReply, type FakeDns, type FakeDnsOptions, startFakeDns } from './fake-dns.js';

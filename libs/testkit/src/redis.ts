@@ -5,9 +5,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { type ProcessIdentity, identifyProcess, isAlive, signalProcess } from '@pgwake/compute-process';
+import { findFreePort } from './free-port.js';
 import { findRedisServer } from './redis-binary.js';
 import { type RedisBinary, makeCacheFolder } from './redis-fetch.js';
 import { waitFor } from './wait-for.js';
@@ -159,15 +159,6 @@ function pidOf(child: ChildProcess): number {
 /** The state in `/proc/PID/stat` (proc(5)) stands after the name, which ends at the last bracket. */
 function isFrozen(pid: number): boolean {
   return readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/.*\) /s, '').startsWith('T');
-}
-
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, host);
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** Directories are named after the process that made them; those of dead ones are nobody's any more. */

@@ -22,7 +22,10 @@ const dependentObjectsStillExist = '2BP01';
 /** The database that comes with an endpoint, and who owns it. */
 export type EndpointDatabase = Pick<EndpointRecord, 'database' | 'databaseOwner'>;
 
-/** Applies one change. Rejects with the error of `pg`. Doing it again changes nothing. */
+/**
+ * Applies one change. Rejects with the error of `pg` for what Postgres refuses, with a GatewayError when the compute cannot
+ * be reached. Doing it again changes nothing.
+ */
 export async function applyRoleChange(
   access: ServiceAccess,
   change: RoleChange,
