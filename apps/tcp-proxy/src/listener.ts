@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { type Server, type Socket, createServer } from 'node:net';
 import { GatewayError, isGatewayError } from '@pgwake/gateway-errors';
 import type { SessionId } from '@pgwake/ids';
+import { type LendingSocket, adoptSocket } from '@pgwake/lending-reads';
 import type { ClientLimits } from '@pgwake/limits';
 import { listen } from '@pgwake/nest-kit';
 import {
@@ -74,24 +75,25 @@ export class Listener implements ClientDoor {
     clearTimeout(limit);
   }
 
-  #accept(socket: Socket): void {
+  #accept(accepted: Socket): void {
     const { session, isLoadBalancer } = this.#options;
-    const { remoteAddress = '' } = socket;
-    if (isLoadBalancer(remoteAddress)) void this.#acceptProxied(socket, peerOf(remoteAddress));
-    else this.#serve(socket, peerOf(remoteAddress), session);
+    const { remoteAddress = '' } = accepted;
+    const client = adoptSocket(accepted);
+    if (isLoadBalancer(remoteAddress)) void this.#acceptProxied(client, peerOf(remoteAddress));
+    else this.#serve(client, peerOf(remoteAddress), session);
   }
 
   /** The client is who the load balancer says. The time that takes is part of the time for its login. */
-  async #acceptProxied(socket: Socket, loadBalancer: Peer): Promise<void> {
+  async #acceptProxied(accepted: LendingSocket, loadBalancer: Peer): Promise<void> {
     const { session } = this.#options;
     const acceptedMs = performance.now();
     const limit = new AbortController();
     const timer = setTimeout(() => limit.abort(new GatewayError('CLIENT_TOO_SLOW')), session.loginTimeoutMs);
     try {
-      await readProxyHeader(socket, AbortSignal.any([limit.signal, this.#drained.signal]), (client) => {
+      await readProxyHeader(accepted.socket, AbortSignal.any([limit.signal, this.#drained.signal]), (client) => {
         const loginTimeoutMs = session.loginTimeoutMs - (performance.now() - acceptedMs);
         const peer = client === undefined ? loadBalancer : peerOf(client);
-        this.#serve(socket, peer, { ...session, loginTimeoutMs });
+        this.#serve(accepted, peer, { ...session, loginTimeoutMs });
       });
     } catch (cause) {
       const error = isGatewayError(cause) ? cause : new GatewayError('INTERNAL', { cause });
@@ -102,10 +104,10 @@ export class Listener implements ClientDoor {
     }
   }
 
-  #serve(socket: Socket, peer: Peer, deps: SessionDeps): void {
+  #serve(accepted: LendingSocket, peer: Peer, deps: SessionDeps): void {
     const entry = this.#options.limits.enter(peer.address);
-    if (entry.kind === 'turnedAway') return this.#turnAway(socket, entry.error);
-    const session = startSession(this.#transport(socket, peer), createSessionId(), deps, entry.visit);
+    if (entry.kind === 'turnedAway') return this.#turnAway(accepted.socket, entry.error);
+    const session = startSession(this.#transport(accepted, peer), createSessionId(), deps, entry.visit);
     this.#sessions.add(session);
     this.#options.onOpenSessions(this.#sessions.size);
     void session.ended.then(() => {
@@ -114,9 +116,9 @@ export class Listener implements ClientDoor {
     });
   }
 
-  #transport(socket: Socket, peer: Peer): ClientTransport {
+  #transport({ socket, reads }: LendingSocket, peer: Peer): ClientTransport {
     const { certificates } = this.#options;
-    const duplex = new SocketDuplex(socket);
+    const duplex = new SocketDuplex(socket).borrow(reads);
     if (certificates === undefined) return { duplex, peer, encryption: { kind: 'unavailable' } };
     return {
       duplex,

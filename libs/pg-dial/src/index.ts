@@ -1,5 +1,4 @@
 export { type ComputeNetwork, type ComputeNetworkSettings, createComputeNetwork } from './compute-network.js';
-export { LendingReads, type TakeLent } from './lending-reads.js';
 export type { ComputeConnection, ComputeLogin } from './pg-dial.js';
 export { createPgDial } from './pg-dial.js';
 export { type CancelTarget, sendCancel } from './send-cancel.js';

@@ -1,9 +1,9 @@
 // The one place that opens sockets to computes.
 
 import { Socket } from 'node:net';
+import { LendingReads } from '@pgwake/lending-reads';
 import { type NodeAddress, describeAddress } from '@pgwake/wake-api';
 import type { ComputeNetwork } from './compute-network.js';
-import { LendingReads } from './lending-reads.js';
 
 /** Node then sends ten probes, one a second: a compute that vanished while idle is noticed after 40 s. */
 const keepAliveIdleMs = 30_000;

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { type AddressInfo, Socket, connect, createServer } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { TLSSocket, type TLSSocketOptions, connect as connectTls } from 'node:tls';
-import { LendingReads } from '@pgwake/pg-dial';
+import { LendingReads, adoptSocket } from '@pgwake/lending-reads';
 import { type DuplexSink, startRelay } from '@pgwake/relay';
 import { type LeakCheck, startLeakCheck } from '@pgwake/testkit';
 import { SocketDuplex } from './socket-duplex.js';
@@ -142,7 +142,7 @@ class WatchedDuplex extends SocketDuplex {
 }
 
 /** A compute's socket that lends what it reads. */
-async function lendingPair(): Promise<{ readonly duplex: SocketDuplex; readonly compute: Socket }> {
+async function lendingPair(): Promise<{ readonly duplex: WatchedDuplex; readonly compute: Socket }> {
   const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const reads = new LendingReads();
@@ -151,11 +151,11 @@ async function lendingPair(): Promise<{ readonly duplex: SocketDuplex; readonly 
   socket.connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1' });
   const [compute] = (await once(server, 'connection')) as [Socket];
   server.close();
-  return { duplex: new SocketDuplex(socket).borrow(reads), compute };
+  return { duplex: new WatchedDuplex(socket).borrow(reads), compute };
 }
 
-/** CopyData messages of random bytes, small and large; gives their SHA-256. */
-async function pour(socket: Socket, totalBytes: number): Promise<string> {
+/** CopyData messages of random bytes, small and large; half-closes afterwards, not before `beforeEnd`. Gives their SHA-256. */
+async function pour(socket: Socket, totalBytes: number, beforeEnd?: Promise<unknown>): Promise<string> {
   const hash = createHash('sha256');
   for (let sent = 0; sent < totalBytes;) {
     const body = randomBytes(randomInt(2) === 0 ? randomInt(1, 100) : randomInt(1_000, 150_000));
@@ -166,6 +166,7 @@ async function pour(socket: Socket, totalBytes: number): Promise<string> {
     if (!socket.write(chunk)) await once(socket, 'drain');
     else if (randomInt(3) === 0) await turn();
   }
+  await beforeEnd;
   socket.end();
   return hash.digest('hex');
 }
@@ -189,16 +190,22 @@ describe('sockets that lend what they read', () => {
       Array.from({ length: 4 }, async () => {
         const { duplex, compute } = await lendingPair();
         const [client, nearClient] = await pair();
-        const towardsClient = new WatchedDuplex(nearClient);
+        const { socket, reads } = adoptSocket(nearClient);
+        const towardsClient = new WatchedDuplex(socket).borrow(reads);
         const relay = startRelay({ client: towardsClient, compute: duplex });
         const terminate = Buffer.from([0x58, 0, 0, 0, 4]); // so that the end of the compute is no loss
         client.write(terminate);
         await once(compute, 'data');
-        return { client, compute, towardsClient, relay };
+        return { client, compute, towardsClient, towardsCompute: duplex, relay };
       }),
     );
     const hashes = await Promise.all(
-      sessions.map(({ client, compute }) => Promise.all([pour(compute, totalBytes), readInJerks(client)])),
+      sessions.flatMap(({ client, compute }) => {
+        const up = Promise.all([pour(client, totalBytes), readInJerks(compute)]);
+        // A compute that ends first has ended the session.
+        const down = Promise.all([pour(compute, totalBytes, up), readInJerks(client)]);
+        return [up, down];
+      }),
     );
     for (const { relay } of sessions) relay.destroy();
     await Promise.all(sessions.map(({ relay }) => relay.ended));
@@ -208,7 +215,9 @@ describe('sockets that lend what they read', () => {
     }
     for (const [sent, read] of hashes) expect(read).toBe(sent);
     // Both happened, if not to each of them: that is the kernel's to say.
-    expect(sessions.some(({ towardsClient }) => towardsClient.over > 0)).toBe(true);
-    expect(sessions.some(({ towardsClient }) => towardsClient.needed > 0)).toBe(true);
+    for (const side of ['towardsClient', 'towardsCompute'] as const) {
+      expect(sessions.some(({ [side]: duplex }) => duplex.over > 0)).toBe(true);
+      expect(sessions.some(({ [side]: duplex }) => duplex.needed > 0)).toBe(true);
+    }
   }, 60_000);
 });

@@ -2,7 +2,7 @@
 // never a moment without an 'error' listener, and no closure is made per chunk.
 
 import type { Socket } from 'node:net';
-import type { LendingReads } from '@pgwake/pg-dial';
+import type { LendingReads } from '@pgwake/lending-reads';
 import type { ByteDuplex, DuplexSink, OutgoingProgress } from '@pgwake/relay';
 
 /** An idle peer that vanished is noticed 10 s later: libuv probes ten times, a second apart. */
@@ -39,9 +39,9 @@ export class SocketDuplex implements ByteDuplex {
     this.#cause = socket.errored ?? undefined;
   }
 
-  /** From now on the sink is lent what that socket, which was made with these `reads`, reads. Before anybody is attached. */
-  borrow(reads: LendingReads): this {
-    reads.lend(this.#onLentBytes);
+  /** The sink is lent what that socket, which was made with these `reads`, reads. Before anybody is attached. */
+  borrow(reads: LendingReads | undefined): this {
+    reads?.lend(this.#onLentBytes);
     return this;
   }
 
@@ -121,8 +121,8 @@ export class SocketDuplex implements ByteDuplex {
   readonly #onLentBytes = (bytes: Buffer): 'returned' | 'kept' => {
     const sink = this.#sink;
     if (sink?.onLentBytes) return sink.onLentBytes(bytes);
-    sink?.onBytes(bytes);
-    return 'kept';
+    sink?.onBytes(Buffer.from(bytes)); // cheaper than another buffer to read into
+    return 'returned';
   };
 
   readonly #onDrain = () => {

@@ -10,7 +10,7 @@ import type { OnReadOpts, Socket } from 'node:net';
 /** For the length of the call the bytes are lent. `kept`: they are the taker's from now on. */
 export type TakeLent = (bytes: Buffer) => 'returned' | 'kept';
 
-const smallBytes = 2 * 1024;
+const smallBytes = 1024;
 const largeBytes = 64 * 1024;
 /** Large buffers that nobody uses at the moment. A few are enough: more than that is rarely in the middle of a COPY at once. */
 const spareLarge: Buffer[] = [];
@@ -26,6 +26,8 @@ export class LendingReads {
     callback: (length) => this.#take(length),
   };
   #buffer = makeBuffer(smallBytes);
+  /** Of the last read. Messages repeat, and so do their lengths: making a view costs as much as reading headers. */
+  #view = this.#buffer;
   #socket: Socket | undefined;
   #lendTo: TakeLent | undefined;
 
@@ -40,7 +42,8 @@ export class LendingReads {
 
   /** `false` stops the reading until the socket is resumed. Node asks for the buffer of the next read right afterwards. */
   #take(length: number): boolean {
-    const bytes = this.#buffer.subarray(0, length);
+    if (this.#view.length !== length) this.#view = this.#buffer.subarray(0, length);
+    const bytes = this.#view;
     if (this.#lendTo === undefined) return this.#socket?.push(Buffer.from(bytes)) ?? false;
     const kept = this.#lendTo(bytes) === 'kept';
     if (kept || this.#isUnfit(length)) this.#change(length, kept);
@@ -54,6 +57,7 @@ export class LendingReads {
   #change(length: number, kept: boolean): void {
     const old = this.#buffer;
     this.#buffer = length < smallBytes ? makeBuffer(smallBytes) : (spareLarge.pop() ?? makeBuffer(largeBytes));
+    this.#view = this.#buffer;
     if (!kept && old.length === largeBytes && spareLarge.length < maxSpareLarge) spareLarge.push(old);
   }
 }
