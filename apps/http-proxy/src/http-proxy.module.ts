@@ -2,7 +2,7 @@
 
 import { type DynamicModule, Module } from '@nestjs/common';
 import { StartupError, systemClock } from '@pgwake/nest-kit';
-import { createPasswordCheck } from '@pgwake/password-check';
+import { type PasswordCheck, createPasswordCheck } from '@pgwake/password-check';
 import type { QueryConnection } from '@pgwake/pg-query';
 import {
   type CertificateStore,
@@ -54,11 +54,14 @@ function createDoor(settings: HttpProxySettings, log: Logger, parts: ProxyParts)
     observer: createPoolObserver(http),
   });
   parts.nodeCache.onGenerationOver((ref) => pool.endGeneration(ref));
+  const { access } = parts;
+  // One for requests and sessions: what is known of a password, and the turns of endpoints, hold for both.
+  const passwords = createPasswordCheck({ access, verifiers: 'recent', now: () => systemClock.now() });
   const door = new HttpDoor({
     ...settings,
     certificates: certificatesOf(settings, parts),
-    sql: createSqlRoute(settings, log, parts, pool, http),
-    webSockets: createWebSockets(settings, parts),
+    sql: createSqlRoute(settings, log, { ...parts, passwords }, pool, http),
+    webSockets: createWebSockets(settings, { ...parts, passwords }),
     limits: parts.limits,
     onOpenConnections: (count) => parts.metrics.openSessions.set(count),
   });
@@ -71,16 +74,18 @@ function createDoor(settings: HttpProxySettings, log: Logger, parts: ProxyParts)
   };
 }
 
+type DoorParts = ProxyParts & { readonly passwords: PasswordCheck };
+
 function createSqlRoute(
   settings: HttpProxySettings,
   log: Logger,
-  { access, connector, network, metrics }: ProxyParts,
+  { access, passwords, connector, network, metrics }: DoorParts,
   pool: SqlPool<QueryConnection>,
   http: HttpMetrics,
 ): SqlRoute {
   const now = () => systemClock.now();
   return new SqlRoute({
-    passwords: createPasswordCheck({ access, now }),
+    passwords,
     tokens: createTokenCheck({ access, fetchKeys: loadKeyFetch(settings), now, wallClock: () => new Date() }),
     pool: createComputePool({
       pool,
@@ -95,7 +100,7 @@ function createSqlRoute(
   });
 }
 
-function createWebSockets(settings: HttpProxySettings, parts: ProxyParts): WebSocketSessions {
+function createWebSockets(settings: HttpProxySettings, parts: DoorParts): WebSocketSessions {
   return new WebSocketSessions(
     {
       maxMessageBytes: settings.webSocketMaxMessageBytes,
