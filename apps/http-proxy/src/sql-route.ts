@@ -135,8 +135,9 @@ export class SqlRoute {
     const request = toQueryRequest(body, headers);
     if (request.statements.length === 0) return results.done();
 
+    const { pooled } = headers;
     const outcome = await pool.use(
-      { endpoint, role, database, parameters, proof, sessionId, signal: abort.signal },
+      { endpoint, role, database, parameters, proof, pooled, sessionId, signal: abort.signal },
       async (connection) => {
         const release = readOnDrain(exchange, connection);
         const ended = await connection.run(request, results.sink, abort.signal);
