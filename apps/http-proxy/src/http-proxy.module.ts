@@ -20,6 +20,7 @@ import { createComputePool } from './compute-pool.js';
 import { HttpDoor } from './http-door.js';
 import { createJourneyLog, createPoolObserver, createRequestLog } from './request-log.js';
 import { loadKeyFetch } from './key-fetch.js';
+import { toPoolSettings } from './pool-settings.js';
 import type { HttpProxySettings } from './settings.js';
 import { SqlRoute } from './sql-route.js';
 import { WebSocketSessions } from './web-socket-sessions.js';
@@ -49,7 +50,7 @@ export class HttpProxyModule {
 function createDoor(settings: HttpProxySettings, log: Logger, parts: ProxyParts): ClientDoor {
   const http = createHttpMetrics(parts.registry, () => pool.stats());
   const pool: SqlPool<QueryConnection> = createSqlPool({
-    settings: { maxPerEndpoint: settings.poolMaxPerEndpoint, idleTimeoutMs: settings.poolIdleTimeoutMs },
+    settings: toPoolSettings(settings),
     clock: systemClock,
     observer: createPoolObserver(http),
   });
