@@ -12,13 +12,14 @@ import {
   clientDoorToken,
   createProxyProviders,
   createSessionDeps,
+  loadLoadBalancers,
 } from '@pgwake/proxy-kit';
 import { type SqlPool, createSqlPool } from '@pgwake/sql-pool';
 import { type HttpMetrics, type Logger, createHttpMetrics } from '@pgwake/telemetry';
 import { createTokenCheck } from '@pgwake/token-check';
 import { createComputePool } from './compute-pool.js';
 import { HttpDoor } from './http-door.js';
-import { createJourneyLog, createPoolObserver, createRequestLog } from './request-log.js';
+import { createJourneyLog, createPoolObserver, createRequestLog, createUnknownClientLog } from './request-log.js';
 import { loadKeyFetch } from './key-fetch.js';
 import { toPoolSettings } from './pool-settings.js';
 import type { HttpProxySettings } from './settings.js';
@@ -61,10 +62,12 @@ function createDoor(settings: HttpProxySettings, log: Logger, parts: ProxyParts)
   const door = new HttpDoor({
     ...settings,
     certificates: certificatesOf(settings, parts),
+    isLoadBalancer: loadLoadBalancers(settings),
     sql: createSqlRoute(settings, log, { ...parts, passwords }, pool, http),
     webSockets: createWebSockets(settings, { ...parts, passwords }),
     limits: parts.limits,
     onOpenConnections: (count) => parts.metrics.openSessions.set(count),
+    onUnknownClient: createUnknownClientLog(log, parts.metrics),
   });
   return {
     start: () => door.start(),
