@@ -2,18 +2,29 @@
 // limits; what a request means is the router's.
 //
 // One server accepts and hands every socket on to Node's HTTP servers, which never listen themselves: so a certificate can
-// change while clients connect, and both versions share all limits.
+// change while clients connect, both versions share all limits, and what a load balancer says of its client (the PROXY
+// protocol) is read before TLS and HTTP begin.
 
 import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, type Server, type ServerOptions, ServerResponse, createServer } from 'node:http';
 import { type Http2Server, type ServerHttp2Session, createServer as createHttp2Server } from 'node:http2';
 import { type Server as Acceptor, type Socket, createServer as createAcceptor } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { GatewayError } from '@pgwake/gateway-errors';
 import type { SessionId } from '@pgwake/ids';
 import type { ClientLimits } from '@pgwake/limits';
 import { listen } from '@pgwake/nest-kit';
-import { type CertificateStore, type ClientDoor, startTls } from '@pgwake/proxy-kit';
+import {
+  type CertificateStore,
+  type ClientDoor,
+  type IsLoadBalancer,
+  peerOf,
+  readProxyHeader,
+  startTls,
+} from '@pgwake/proxy-kit';
+import { AnswersDue } from './answers-due.js';
 import { Client } from './client.js';
+import { tell } from './error-answer.js';
 import type { Exchange } from './exchange.js';
 import { endWith, refuseNoHttp } from './refuse-no-http.js';
 import { route } from './router.js';
@@ -25,10 +36,13 @@ export interface HttpDoorOptions {
   readonly port: number;
   /** Plain HTTP without them. */
   readonly certificates: CertificateStore | undefined;
+  readonly isLoadBalancer: IsLoadBalancer;
   readonly sql: SqlRoute;
   readonly webSockets: WebSocketSessions;
   readonly limits: ClientLimits;
   readonly onOpenConnections: (count: number) => void;
+  /** A load balancer did not say who its client is; the connection is closed. `address`: its own. */
+  readonly onUnknownClient: (address: string, error: unknown) => void;
   /** For a whole request. */
   readonly receiveTimeoutMs: number;
   readonly keepAliveMs: number;
@@ -36,6 +50,7 @@ export interface HttpDoorOptions {
 
 /** Node's default of 511 overflows when thousands of clients come at once. */
 const acceptBacklog = 4096;
+const proxyHeaderTimeoutMs = 10_000;
 const handshakeTimeoutMs = 10_000;
 const headersTimeoutMs = 10_000;
 const checkIntervalMs = 2_000;
@@ -55,13 +70,19 @@ export class HttpDoor implements ClientDoor {
   /** By address and port: of a request both of Node's servers tell these, but not the socket that was accepted. */
   readonly #clients = new Map<string, Client>();
   readonly #sessions = new Set<ServerHttp2Session>();
+  /** Of HTTP/1.1. */
+  readonly #answersDue = new WeakMap<Duplex, AnswersDue>();
+  /** For those who have not said yet who they are. */
+  readonly #drained = new AbortController();
   #draining = false;
 
   constructor(options: HttpDoorOptions) {
     this.#options = options;
     this.#http1 = this.#createHttp1();
     this.#http2 = this.#createHttp2();
-    this.#acceptor = createAcceptor({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
+    this.#acceptor = createAcceptor({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) =>
+      this.#accept(socket),
+    );
   }
 
   /** Resolves with the port; rejects with a StartupError. */
@@ -79,6 +100,7 @@ export class HttpDoor implements ClientDoor {
     const { sql, webSockets } = this.#options;
     this.#draining = true;
     const closed = new Promise<void>((resolve) => this.#acceptor.close(() => resolve()));
+    this.#drained.abort(new GatewayError('DRAINING'));
     for (const session of this.#sessions) session.close();
     for (const exchange of sql.underWay) closeAfterwards(exchange);
     this.#http1.closeIdleConnections();
@@ -106,10 +128,18 @@ export class HttpDoor implements ClientDoor {
       keepAliveTimeout: keepAliveMs,
       connectionsCheckingInterval: checkIntervalMs,
       insecureHTTPParser: false,
+      // Else the second of two Hosts or Authorizations is dropped without a word, and somebody before us may believe it.
+      joinDuplicateHeaders: true,
+      // Whoever offers another protocol, such as h2c, is answered in this one. Node before 24.9 does not ask.
+      shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
     };
-    const server = createServer(limits, (request, response) => this.#serve(request, response));
+    const server = createServer(limits, (request, response) => {
+      this.#answersDueOn(request.socket).began(request, response);
+      this.#serve(request, response);
+    });
     server.maxRequestsPerSocket = maxRequestsPerSocket;
-    server.on('clientError', refuseNoHttp);
+    server.on('clientError', (error, socket) => refuseNoHttp(error, socket, this.#answersDueOn(socket)));
+    server.on('connect', (_request, socket) => endWith(socket, noTunnel(), 405));
     server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) =>
       this.#upgrade(request, socket, head),
     );
@@ -134,13 +164,41 @@ export class HttpDoor implements ClientDoor {
     return server;
   }
 
+  #answersDueOn(socket: Duplex): AnswersDue {
+    const known = this.#answersDue.get(socket);
+    if (known !== undefined) return known;
+    const answers = new AnswersDue();
+    this.#answersDue.set(socket, answers);
+    return answers;
+  }
+
   #accept(socket: Socket): void {
     this.#sockets.add(socket);
     // 'close' follows. An 'error' that nobody hears would end the process.
     socket.on('error', ignore);
     socket.once('close', () => this.#sockets.delete(socket));
+    const { address } = peerOf(socket.remoteAddress ?? '');
+    if (this.#options.isLoadBalancer(address)) void this.#acceptProxied(socket, address);
+    else this.#enter(socket, address);
+  }
+
+  /** The client is who the load balancer says; or the load balancer, when it speaks for itself. */
+  async #acceptProxied(socket: Socket, loadBalancer: string): Promise<void> {
+    const limit = new AbortController();
+    const timer = setTimeout(() => limit.abort(new GatewayError('CLIENT_TOO_SLOW')), proxyHeaderTimeoutMs);
+    try {
+      await readProxyHeader(socket, AbortSignal.any([limit.signal, this.#drained.signal]), (client) =>
+        this.#enter(socket, client === undefined ? loadBalancer : peerOf(client).address),
+      );
+    } catch (error) {
+      this.#options.onUnknownClient(loadBalancer, error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #enter(socket: Socket, address: string): void {
     const { certificates, limits } = this.#options;
-    const address = bareAddress(socket);
     const entry = limits.enter(address);
     if (entry.kind === 'turnedAway') {
       if (certificates === undefined) endWith(socket, entry.error);
@@ -148,8 +206,10 @@ export class HttpDoor implements ClientDoor {
       return;
     }
     this.#welcome(socket, new Client(address, entry.visit));
-    if (certificates === undefined) this.#http1.emit('connection', socket);
-    else void this.#secure(socket, certificates);
+    if (certificates === undefined) {
+      this.#http1.emit('connection', socket);
+      socket.resume();
+    } else void this.#secure(socket, certificates);
   }
 
   #welcome(socket: Socket, client: Client): void {
@@ -180,6 +240,7 @@ export class HttpDoor implements ClientDoor {
     if (client === undefined) return void response.destroy(); // It has left.
     const exchange = { request, response, id: randomUUID() as string as SessionId, client };
     if (this.#draining) closeAfterwards(exchange);
+    if (!isHost(request.headers.host)) return tell(exchange, invalidRequest('its header Host names no host'));
     route(exchange, this.#options.sql);
   }
 
@@ -187,13 +248,11 @@ export class HttpDoor implements ClientDoor {
     const client = this.#clients.get(keyOf(socket));
     if (client === undefined || this.#draining) return void socket.destroy();
     // Its place among the limits was taken for requests; a session takes one of its own.
-    if (client.admitted)
-      return endWith(socket, new GatewayError('REQUEST_INVALID', { params: { what: ownConnection } }));
+    if (client.admitted) return endWith(socket, invalidRequest('a WebSocket needs a connection of its own'));
+    if (!isHost(request.headers.host)) return endWith(socket, invalidRequest('its header Host names no host'));
     this.#options.webSockets.upgrade(request, socket, head, client);
   }
 }
-
-const ownConnection = 'a WebSocket needs a connection of its own';
 
 type Peer = Pick<Socket, 'remoteAddress' | 'remotePort'>;
 
@@ -201,8 +260,17 @@ function keyOf({ remoteAddress, remotePort }: Peer): string {
   return `${remoteAddress} ${remotePort}`;
 }
 
-function bareAddress({ remoteAddress = '' }: Peer): string {
-  return remoteAddress.replace(/^::ffff:/, '');
+/** RFC 9112, 3.2: whoever names two, or what is none, is refused. HTTP/2 may name none. */
+function isHost(host: string | undefined): boolean {
+  return host === undefined || /^(?:[A-Za-z0-9._~%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?$/.test(host);
+}
+
+function invalidRequest(what: string): GatewayError {
+  return new GatewayError('REQUEST_INVALID', { params: { what } });
+}
+
+function noTunnel(): GatewayError {
+  return invalidRequest('this is no proxy for other hosts');
 }
 
 /** HTTP/2 says so in its own way, which Node takes care of. */
