@@ -26,6 +26,10 @@ export interface ProxyMetrics {
   /** `result`: sent, unknownKey, notAllowed, limited, failed. */
   readonly cancelRequests: Counter<'result'>;
   readonly relayedBytes: Counter<'direction'>;
+  /** Of the latest window; see docs/limits.md. */
+  readonly eventLoopDelaySeconds: Gauge;
+  /** 1 while no new clients are let in because of it, otherwise 0. */
+  readonly eventLoopLate: Gauge;
   countError(code: ErrorCode, blame: Blame): void;
 }
 
@@ -99,6 +103,16 @@ export function createProxyMetrics(registry: MetricsRegistry): ProxyMetrics {
       name: 'pgwake_relayed_bytes_total',
       help: 'Bytes relayed in finished sessions',
       labelNames: ['direction'],
+      registers,
+    }),
+    eventLoopDelaySeconds: new Gauge({
+      name: 'pgwake_event_loop_delay_seconds',
+      help: 'How late the event loop was at its worst in the latest window of two seconds',
+      registers,
+    }),
+    eventLoopLate: new Gauge({
+      name: 'pgwake_event_loop_late',
+      help: 'Whether new clients are refused because the event loop is late',
       registers,
     }),
     countError: (code, blame) => errors.inc({ code, blame }),
