@@ -2,4 +2,5 @@ export { type ComputeNetwork, type ComputeNetworkSettings, createComputeNetwork 
 export { LendingReads, type TakeLent } from './lending-reads.js';
 export type { ComputeConnection, ComputeLogin } from './pg-dial.js';
 export { createPgDial } from './pg-dial.js';
+export { type ProbeResult, probeCompute } from './probe-compute.js';
 export { type CancelTarget, sendCancel } from './send-cancel.js';

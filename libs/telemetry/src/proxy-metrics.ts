@@ -25,6 +25,8 @@ export interface ProxyMetrics {
   readonly refusals: Counter<'limit'>;
   /** `result`: sent, unknownKey, notAllowed, limited, failed. */
   readonly cancelRequests: Counter<'result'>;
+  /** Computes that were asked for a sign of life. `result`: alive, silent, failed. */
+  readonly computeProbes: Counter<'result'>;
   readonly relayedBytes: Counter<'direction'>;
   /** Of the latest window; see docs/limits.md. */
   readonly eventLoopDelaySeconds: Gauge;
@@ -96,6 +98,12 @@ export function createProxyMetrics(registry: MetricsRegistry): ProxyMetrics {
     cancelRequests: new Counter({
       name: 'pgwake_cancel_requests_total',
       help: 'Cancel requests, by what became of them',
+      labelNames: ['result'],
+      registers,
+    }),
+    computeProbes: new Counter({
+      name: 'pgwake_compute_probes_total',
+      help: 'Computes that were asked for a sign of life because they owed an answer, by what came of it',
       labelNames: ['result'],
       registers,
     }),
