@@ -7,7 +7,12 @@
 
 import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, type Server, type ServerOptions, ServerResponse, createServer } from 'node:http';
-import { type Http2Server, type ServerHttp2Session, createServer as createHttp2Server } from 'node:http2';
+import {
+  type Http2Server,
+  Http2ServerResponse,
+  type ServerHttp2Session,
+  createServer as createHttp2Server,
+} from 'node:http2';
 import { type Server as Acceptor, type Socket, createServer as createAcceptor } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { GatewayError } from '@pgwake/gateway-errors';
@@ -239,7 +244,8 @@ export class HttpDoor implements ClientDoor {
     const client = this.#clients.get(keyOf(request.socket));
     if (client === undefined) return void response.destroy(); // It has left.
     const exchange = { request, response, id: randomUUID() as string as SessionId, client };
-    if (this.#draining) closeAfterwards(exchange);
+    // There may be a place for its next connection; on this one it is refused whatever happens.
+    if (this.#draining || client.refusal !== undefined) closeAfterwards(exchange);
     if (!isHost(request.headers.host)) return tell(exchange, invalidRequest('its header Host names no host'));
     route(exchange, this.#options.sql);
   }
@@ -273,9 +279,10 @@ function noTunnel(): GatewayError {
   return invalidRequest('this is no proxy for other hosts');
 }
 
-/** HTTP/2 says so in its own way, which Node takes care of. */
+/** No request follows on this connection; answers under way are finished first. */
 function closeAfterwards({ response }: Pick<Exchange, 'response'>): void {
-  if (response instanceof ServerResponse && !response.headersSent) response.setHeader('connection', 'close');
+  if (response instanceof Http2ServerResponse) response.stream.session?.close();
+  else if (response instanceof ServerResponse && !response.headersSent) response.setHeader('connection', 'close');
 }
 
 function ignore(): void {

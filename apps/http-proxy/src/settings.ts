@@ -82,6 +82,7 @@ export const httpProxySettings = {
   loginTimeoutMs: sessionSettings.loginTimeoutMs,
   wakeNoticeAfterMs: sessionSettings.wakeNoticeAfterMs,
   stallTimeoutMs: sessionSettings.stallTimeoutMs,
+  computeSilenceMs: sessionSettings.computeSilenceMs,
   ...proxySettings,
 };
 

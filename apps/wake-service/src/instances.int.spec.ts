@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import type { EndpointId, SessionId } from '@pgwake/ids';
 import { loadSettings } from '@pgwake/nest-kit';
 import { createLogger } from '@pgwake/telemetry';
-import { startTestPostgres, waitFor } from '@pgwake/testkit';
+import { findFreePort, startTestPostgres, waitFor } from '@pgwake/testkit';
 import type { WokenNode } from '@pgwake/wake-api';
 import { type WakeClient, createWakeClient } from '@pgwake/wake-client';
 import { Client } from 'pg';
@@ -55,7 +54,7 @@ async function environment(overrides: Readonly<Record<string, string>>): Promise
   return {
     PGWAKE_DATA_DIR: dataDir,
     PGWAKE_CATALOG_URL: `postgres://${user}:${password}@${host}:${port}/${database}`,
-    PGWAKE_WAKE_GRPC_PORT: String(await freePort()),
+    PGWAKE_WAKE_GRPC_PORT: String(await findFreePort()),
     PGWAKE_WAKE_ADMIN_PORT: '0',
     PGWAKE_WAKE_OPS_PORT: '0',
     PGWAKE_ON_SHUTDOWN: 'leave',
@@ -78,14 +77,6 @@ async function startInstance(overrides: Readonly<Record<string, string>> = {}): 
   };
   running.add(instance);
   return instance;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 async function newEndpoint(adminPort: number): Promise<{ id: EndpointId; password: string }> {

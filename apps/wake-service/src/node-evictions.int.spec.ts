@@ -2,7 +2,6 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -10,7 +9,7 @@ import type { EndpointId, SessionId } from '@pgwake/ids';
 import { loadSettings, readNodeSharing } from '@pgwake/nest-kit';
 import { type NodeCacheObserver, type RedisNodeCache, createRedisNodeCache } from '@pgwake/node-cache';
 import { createLogger } from '@pgwake/telemetry';
-import { type TestRedis, skipWithoutRedis, startTestRedis, waitFor } from '@pgwake/testkit';
+import { type TestRedis, findFreePort, skipWithoutRedis, startTestRedis, waitFor } from '@pgwake/testkit';
 import type { WokenNode } from '@pgwake/wake-api';
 import { type WakeClient, createWakeClient } from '@pgwake/wake-client';
 import { wakeServiceSettings } from './settings.js';
@@ -33,7 +32,7 @@ describeWithRedis('wake-service with a Redis', () => {
   beforeAll(async () => {
     dataDir = await mkdtemp(join(tmpdir(), 'pgwake-evictions-'));
     redis = await startTestRedis();
-    const grpcPort = await freePort();
+    const grpcPort = await findFreePort();
     service = await startWakeService(
       settings({
         PGWAKE_DATA_DIR: dataDir,
@@ -152,11 +151,3 @@ describeWithRedis('wake-service with a Redis', () => {
     redis.thaw();
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}

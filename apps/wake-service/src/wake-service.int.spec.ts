@@ -1,6 +1,5 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { request } from 'node:http';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -9,7 +8,7 @@ import { identifyProcess, isAlive } from '@pgwake/compute-process';
 import type { EndpointId, Generation, RoleName, SessionId } from '@pgwake/ids';
 import { StartupError, loadSettings } from '@pgwake/nest-kit';
 import { createLogger } from '@pgwake/telemetry';
-import { waitFor } from '@pgwake/testkit';
+import { findFreePort, waitFor } from '@pgwake/testkit';
 import type { WokenNode } from '@pgwake/wake-api';
 import { type WakeClient, createWakeClient } from '@pgwake/wake-client';
 import { Client } from 'pg';
@@ -28,7 +27,7 @@ let made = 0;
 
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'pgwake-wake-service-'));
-  grpcPort = await freePort();
+  grpcPort = await findFreePort();
   service = await startWakeService(settings(), log);
   proxy = createWakeClient({ address: `127.0.0.1:${grpcPort}` });
 });
@@ -49,14 +48,6 @@ function settings(overrides: Readonly<Record<string, string>> = {}) {
     PGWAKE_ON_SHUTDOWN: 'suspend',
     ...overrides,
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 interface Answer {

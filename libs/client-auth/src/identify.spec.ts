@@ -55,6 +55,8 @@ describe('identify by the TLS host name', () => {
     ['::1', 'unnamed'],
     ['', 'unnamed'],
     ['.', 'unnamed'],
+    ['[::1]', 'unnamed'],
+    [`${'a.'.repeat(124)}gw.test`, 'unnamed'],
     ['a'.repeat(1_000_000), 'unnamed'],
   ])('%j names %s', (sni, expected) => {
     expect(outcome(identifyBy(sni))).toBe(expected);

@@ -151,6 +151,16 @@ export const catalogue = {
     'too many connections to this gateway',
     'Try again later.',
   ),
+  GATEWAY_OVERLOADED: entry(
+    'rateLimit',
+    '53300',
+    429,
+    'stop',
+    'trusted',
+    'info',
+    'this gateway is overloaded',
+    'Try again in a moment.',
+  ),
   RATE_LIMITED: entry(
     'rateLimit',
     '53300',

@@ -1,5 +1,6 @@
 // Corpus B: a compute that breaks the rules while the gateway logs in. It keeps to them up to a stage, says its bytes, and
-// closes. There is no TLS to computes, so answers to an SSLRequest are here as what they are then: bytes out of turn.
+// closes. No TLS is asked for here, so answers to an SSLRequest are what they are then: bytes out of turn. Where it is asked for,
+// start-tls.int.spec.ts of pg-dial has them.
 
 import { announcing, concat, int32, latin1, message } from './bytes.js';
 
@@ -58,7 +59,7 @@ function times(count: number, part: Uint8Array): Uint8Array {
 }
 
 export const hostileComputes: readonly HostileCompute[] = [
-  ...[0, 1, 3, 0x4000_0004, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff].map((length) => ({
+  ...[0, 1, 2, 3, 0x4000_0004, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff].map((length) => ({
     name: `a message of length ${length}`,
     after: 'startup' as const,
     says: announcing('R', length, 'abc'),
@@ -102,6 +103,20 @@ export const hostileComputes: readonly HostileCompute[] = [
   { name: 'a challenge before anything', after: 'startup', says: challenge('r=a,s=AAAA,i=1'), expected: broken },
   { name: 'ready before authentication', after: 'startup', says: ready, expected: broken },
   { name: 'a key before authentication', after: 'startup', says: key(4), expected: broken },
+  {
+    name: 'notices for ever, before anything',
+    after: 'startup',
+    says: times(1_000, notice),
+    endless: true,
+    expected: broken,
+  },
+  {
+    name: 'server versions for ever, before anything',
+    after: 'startup',
+    says: times(1_000, status),
+    endless: true,
+    expected: broken,
+  },
   {
     name: 'NegotiateProtocolVersion with junk',
     after: 'startup',
@@ -163,6 +178,18 @@ export const hostileComputes: readonly HostileCompute[] = [
     expected: broken,
   },
   {
+    name: 'a salt that is no base64',
+    after: 'clientFirst',
+    says: (said) => challenge(`r=${nonceIn(said)},s=?,i=1`),
+    expected: broken,
+  },
+  {
+    name: 'a mandatory extension',
+    after: 'clientFirst',
+    says: (said) => challenge(`m=ext,r=${nonceIn(said)},s=AAAA,i=1`),
+    expected: broken,
+  },
+  {
     name: 'no iterations',
     after: 'clientFirst',
     says: (said) => challenge(`r=${nonceIn(said)},s=AAAA,i=0`),
@@ -193,6 +220,7 @@ export const hostileComputes: readonly HostileCompute[] = [
 
   { name: 'ready without a key', after: 'admission', says: ready, expected: broken },
   { name: 'two keys', after: 'admission', says: concat(key(4), key(4)), expected: broken },
+  { name: 'a key without a secret', after: 'admission', says: key(0), expected: broken },
   { name: 'a key of 3 bytes', after: 'admission', says: key(3), expected: broken },
   { name: 'a key of 300 bytes', after: 'admission', says: key(300), expected: broken },
   { name: 'a key of 256 bytes', after: 'admission', says: concat(key(256), ready, wholeAnswer), expected: 'connected' },
@@ -201,6 +229,7 @@ export const hostileComputes: readonly HostileCompute[] = [
   { name: 'ready without a status', after: 'admission', says: concat(key(4), message('Z')), expected: broken },
   { name: 'ready with two statuses', after: 'admission', says: concat(key(4), message('Z', 'II')), expected: broken },
   { name: 'AuthenticationOk again', after: 'admission', says: authenticationOk, expected: broken },
+  { name: 'a message of no known type, let in', after: 'admission', says: message('\0', 'abc'), expected: broken },
   { name: 'a parameter without a value', after: 'admission', says: message('S', 'a\0'), expected: broken },
   { name: 'a parameter with two values', after: 'admission', says: message('S', 'a\0b\0c\0'), expected: broken },
   { name: 'a malformed notice', after: 'admission', says: message('N', 'SNOTICE\0'), expected: broken },
@@ -242,6 +271,20 @@ export const hostileComputes: readonly HostileCompute[] = [
     after: 'query',
     says: concat(row(1, int32(14), 'pgwake/other/1'), complete, ready),
     expected: 'COMPUTE_IDENTITY_MISMATCH',
+  },
+  { name: 'a message of no known type instead of a row', after: 'query', says: message('\0', 'abc'), expected: broken },
+  {
+    name: 'a notification instead of a row',
+    after: 'query',
+    says: message('A', int32(1), 'channel\0payload\0'),
+    expected: broken,
+  },
+  {
+    name: 'notices instead of a row, for ever',
+    after: 'query',
+    says: times(1_000, notice),
+    endless: true,
+    expected: broken,
   },
   { name: 'completion for ever', after: 'query', says: times(1_000, complete), endless: true, expected: broken },
   { name: 'an error and no end of it', after: 'query', says: fatal('57P01'), expected: 'COMPUTE_SHUTTING_DOWN' },

@@ -68,6 +68,7 @@ export const clientFirstMessages: readonly ClientFirstMessage[] = [
   { name: 'an unknown optional extension', text: 'n,,n=,r=abc,x=1', answer: 'continue' },
   { name: 'p=tls-unique', text: 'p=tls-unique,,n=,r=abc', answer: notOffered },
   { name: 'p=tls-server-end-point', text: 'p=tls-server-end-point,,n=,r=abc', answer: notOffered },
+  { name: 'p=tls-exporter', text: 'p=tls-exporter,,n=,r=abc', answer: notOffered },
   { name: 'p= empty', text: 'p=,,n=,r=abc', answer: notOffered },
   {
     name: 'an authorization identity',

@@ -70,7 +70,11 @@ export const startupPackets: readonly StartupPacket[] = [
   { name: 'length word 17', bytes: announcing(17), parsed: noTerminator },
   { name: 'length word 18', bytes: announcing(18), parsed: 'startup' },
   { name: 'length word 19', bytes: announcing(19), parsed: 'incomplete' },
-  { name: 'length word 10,004 before the rest is there', bytes: announcing(10_004), parsed: 'incomplete' },
+  ...[10_000, 10_003, 10_004].map((length) => ({
+    name: `length word ${length} before the rest is there`,
+    bytes: announcing(length),
+    parsed: 'incomplete',
+  })),
   { name: '10,000 bytes', bytes: filledTo(10_000), parsed: 'startup' },
   { name: '10,003 bytes', bytes: filledTo(10_003), parsed: 'startup' },
   { name: '10,004 bytes', bytes: filledTo(10_004), parsed: 'startup' },
@@ -149,6 +153,12 @@ export const startupPackets: readonly StartupPacket[] = [
     parsed: 'startup',
   },
   {
+    name: '5,000 pairs of one byte each',
+    bytes: startup(`user\0app\0${'a\0b\0'.repeat(5000)}\0`),
+    parsed: invalidLength,
+    postgres: logsOnly,
+  },
+  {
     name: '2,400 equal pairs',
     bytes: startup(`user\0app\0${'a\0b\0'.repeat(2400)}\0`),
     parsed: twice,
@@ -168,6 +178,7 @@ export const startupPackets: readonly StartupPacket[] = [
     parsed: twice,
     postgres: takesLast,
   },
+  { name: 'a name that nobody knows', bytes: startup('user\0app\0no_such_setting\0x\0\0'), parsed: 'startup' },
   { name: '__proto__ as a name', bytes: startup('__proto__\0x\0user\0app\0\0'), parsed: 'startup' },
   { name: 'a user in latin1', bytes: startup('user\0\xe4\0\0'), parsed: notUtf8, postgres: takesAnyBytes },
   { name: 'a name in latin1', bytes: startup('user\0app\0\xff\0x\0\0'), parsed: notUtf8, postgres: takesAnyBytes },

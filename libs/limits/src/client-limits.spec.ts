@@ -22,7 +22,8 @@ function limitsOf(settings: ClientLimitsSettings) {
   const clock = { nowMs: 0, now: () => clock.nowMs };
   const refusals: Limit[] = [];
   const onRefusal = (limit: Limit) => refusals.push(limit);
-  const limits = new ClientLimits(settings, { clock, onRefusal });
+  const lateness = { isLate: false };
+  const limits = new ClientLimits(settings, { clock, lateness, onRefusal });
   /** The visit, or the code with which it is turned away. */
   const enter = (address = here): Visit | string => {
     const entry = limits.enter(address);
@@ -33,7 +34,7 @@ function limitsOf(settings: ClientLimitsSettings) {
     if (typeof entered === 'string') throw new Error(entered);
     return entered;
   };
-  return { limits, clock, refusals, enter, visit };
+  return { limits, clock, lateness, refusals, enter, visit };
 }
 
 function codeOf(act: () => void): string {
@@ -121,6 +122,24 @@ describe('a client beyond the limits', () => {
     expect(codeOf(() => farewell.requireTries(demo))).toBe('GATEWAY_FULL');
     expect(codeOf(() => farewell.takePlace(demo))).toBe('GATEWAY_FULL');
     expect(farewell.beginCancel()).toBe(true);
+  });
+});
+
+describe('a process that is late', () => {
+  it('lets nobody new in, keeps those it has, and lets clients in again afterwards', () => {
+    const { enter, visit, lateness, refusals, limits } = limitsOf({ farewells: 1 });
+    const welcome = visit();
+    lateness.isLate = true;
+    const farewell = visit(elsewhere);
+    expect(farewell.refusal?.code).toBe('GATEWAY_OVERLOADED');
+    expect(farewell.beginCancel()).toBe(true);
+    expect(enter()).toBe('GATEWAY_OVERLOADED');
+    expect(refusals).toEqual(['eventLoopDelay', 'eventLoopDelay']);
+    welcome.takePlace(demo);
+    expect(welcome.beginCancel()).toBe(true);
+    lateness.isLate = false;
+    expect(visit(elsewhere).refusal).toBeUndefined();
+    expect(limits.counts).toMatchObject({ connections: 2, farewells: 1 });
   });
 });
 

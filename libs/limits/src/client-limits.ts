@@ -1,4 +1,5 @@
-// How much clients may ask of one proxy: places in total, per source and per endpoint, logins that fail, cancel requests.
+// How much clients may ask of one proxy: places in total, per source and per endpoint, logins that fail, cancel requests;
+// and none of it while the process cannot keep up with those whom it has.
 // Counts and refuses; it holds no socket and never makes anybody wait. A limit of 0, or left out, is none.
 //
 // What is remembered is bounded by itself: counts are of clients that are here, and rates forget (see TokenBuckets).
@@ -26,6 +27,7 @@ export interface ClientLimitsSettings {
 }
 
 export type Limit =
+  | 'eventLoopDelay'
   | 'connections'
   | 'connectionsPerEndpoint'
   | 'connectionsPerSource'
@@ -36,6 +38,8 @@ export type Limit =
 
 export interface ClientLimitsDeps {
   readonly clock: MonotonicClock;
+  /** Whether the process is so late that nobody new is let in. Left out: it never is. */
+  readonly lateness?: { readonly isLate: boolean };
   /** Somebody was refused because of this. */
   readonly onRefusal: (limit: Limit) => void;
 }
@@ -119,6 +123,7 @@ export class ClientLimits {
 
   #refuse(source: string): GatewayError | undefined {
     const { connections, connectionsPerSource, handshakesPerSource } = this.#settings;
+    if (this.#deps.lateness?.isLate === true) return this.#refusal('eventLoopDelay', 'GATEWAY_OVERLOADED');
     if (isReached(connections, this.#connections)) return this.#refusal('connections', 'GATEWAY_FULL');
     if (isReached(connectionsPerSource, this.#perSource.of(source))) {
       return this.#refusal('connectionsPerSource', 'SOURCE_FULL');

@@ -6,4 +6,5 @@ export {
   type Limit,
   type Visit,
 } from './client-limits.js';
+export { Lateness } from './lateness.js';
 export { type MonotonicClock, type TokenBucketSettings, TokenBuckets } from './token-buckets.js';

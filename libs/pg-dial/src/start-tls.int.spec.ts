@@ -170,6 +170,7 @@ describe('a compute that has to prove itself by a certificate', () => {
   it.each([
     ['an error', encodeErrorResponse({ severity: 'FATAL', code: '28P01', message: 'your password, please' })],
     ['a yes with more behind it', Buffer.from('SR')],
+    ['neither yes nor no', Buffer.from('X')],
   ])('is not listened to when it says %s in plaintext', async (_what, bytes) => {
     const address = await start(steps.send(bytes));
     expect(await codeOf(dial(address))).toBe('COMPUTE_PROTOCOL');

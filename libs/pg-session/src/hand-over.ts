@@ -13,6 +13,7 @@ import {
 import { type Relay, type SessionLoss, isQueryOut, startRelay } from '@pgwake/relay';
 import { lingerMs } from './close-duplex.js';
 import type { Client } from './negotiate.js';
+import type { SilenceWatch } from './silence-watch.js';
 import { SocketDuplex } from './socket-duplex.js';
 import type { StallWatch } from './stall-watch.js';
 
@@ -22,6 +23,7 @@ export function handOver(
   compute: ComputeConnection,
   cancelKey: BackendKey,
   stallWatch: StallWatch,
+  silenceWatch: SilenceWatch,
 ): Relay {
   const { duplex } = client.transport;
   const fromClient = client.reader.release();
@@ -41,9 +43,14 @@ export function handOver(
   const unwatch = stallWatch.watch(duplex.outgoing, () => {
     relay.destroy(new Error(`the client took nothing for ${stallWatch.timeoutMs} ms`));
   });
+  const stopListening = silenceWatch.watch(compute.socket, {
+    isAnswerDue: () => isQueryOut(relay.state()),
+    onLost: (cause) => relay.loseCompute(cause),
+  });
   void relay.ended.then(() => {
     clearTimeout(cutOff);
     unwatch();
+    stopListening();
   });
   return relay;
 }

@@ -36,7 +36,7 @@ import {
   startTestPostgres,
   waitFor,
 } from '@pgwake/testkit';
-import { type Session, type SessionDeps, SocketDuplex, StallWatch, startSession } from './index.js';
+import { type Session, type SessionDeps, SilenceWatch, SocketDuplex, StallWatch, startSession } from './index.js';
 
 const password = 'correct horse';
 const seed = 20_261_125;
@@ -91,6 +91,7 @@ async function startGateway(): Promise<Gateway> {
     network: createComputeNetwork(),
     cancelKeys: new CancelKeys(),
     stallWatch: new StallWatch(0),
+    silenceWatch: new SilenceWatch(0, () => Promise.resolve('failed')),
     authentication: { domains: ['localhost'], requireTls: 'never', passwordMethod: 'scram', passwordForm: 'loopback' },
     // Ten thousand single bytes of sixteen clients at once may take their time on a busy machine.
     loginTimeoutMs: 120_000,

@@ -25,7 +25,7 @@ import { createPasswordCheck } from '@pgwake/password-check';
 import { createComputeNetwork } from '@pgwake/pg-dial';
 import type { ByteDuplex, DuplexSink } from '@pgwake/relay';
 import { createUnlimitedVisit } from '@pgwake/testkit';
-import { type SessionDeps, StallWatch, startSession } from './index.js';
+import { type SessionDeps, SilenceWatch, StallWatch, startSession } from './index.js';
 
 const verifier = await deriveVerifier('secret', { iterations: 1 });
 let reachedCompute = 0;
@@ -43,6 +43,7 @@ const deps: SessionDeps = {
   network: createComputeNetwork(),
   cancelKeys: new CancelKeys(),
   stallWatch: new StallWatch(0),
+  silenceWatch: new SilenceWatch(0, () => Promise.resolve('failed')),
   authentication: { domains: ['localhost'], requireTls: 'never', passwordMethod: 'scram', passwordForm: 'loopback' },
   loginTimeoutMs: 10_000,
   wakeNoticeAfterMs: 0,

@@ -24,7 +24,7 @@ import {
   parseErrorFields,
 } from '@pgwake/pg-wire';
 import { ClientLimits, type ClientLimitsSettings, type Limit } from '@pgwake/limits';
-import { createComputeNetwork } from '@pgwake/pg-dial';
+import { type ProbeResult, createComputeNetwork, probeCompute } from '@pgwake/pg-dial';
 import { type LeakCheck, type TestPostgres, startLeakCheck, startTestPostgres, waitFor } from '@pgwake/testkit';
 import type { WakeOutcome } from '@pgwake/wake-api';
 import pg from 'pg';
@@ -34,6 +34,7 @@ import {
   type SessionDeps,
   type SessionFacts,
   type SessionOutcome,
+  SilenceWatch,
   SocketDuplex,
   StallWatch,
   startSession,
@@ -146,6 +147,7 @@ async function startGateway(options: GatewayOptions = {}): Promise<Gateway> {
     network: createComputeNetwork(),
     cancelKeys,
     stallWatch: new StallWatch(0),
+    silenceWatch: new SilenceWatch(0, () => Promise.resolve('failed')),
     authentication: { domains: ['localhost'], requireTls: 'never', passwordMethod: 'scram', passwordForm: 'loopback' },
     loginTimeoutMs: 5_000,
     wakeNoticeAfterMs: 0,
@@ -770,6 +772,37 @@ describe('a compute that is lost', () => {
     await query;
     await gateway.sessions[0]?.ended;
     expect(gateway.outcomes[0]?.outcome).toMatchObject({ kind: 'relayed', ending: { endedBy: 'compute' } });
+  });
+});
+
+describe('a compute that is silent', () => {
+  const silenceMs = 200;
+
+  it('is asked for a sign of life, which is no session to it, and may take its time', async () => {
+    const results: ProbeResult[] = [];
+    const silenceWatch = new SilenceWatch(silenceMs, async (address) => {
+      const result = await probeCompute(address, createComputeNetwork());
+      results.push(result);
+      return result;
+    });
+    const gateway = await startGateway({ silenceWatch });
+    const client = clientOf(gateway);
+    await client.connect();
+    const countSessions = () =>
+      superuser("select sum(sessions)::int as n from pg_stat_database where datname = 'app'").then(({ rows }) => rows);
+    const sessionsBefore = await countSessions();
+    const { rows } = await client.query('select pg_sleep(2), 42 as answer');
+    expect(rows[0]).toMatchObject({ answer: 42 });
+    expect(results.length).toBeGreaterThanOrEqual(3);
+    expect(new Set(results)).toEqual(new Set(['alive']));
+    expect(await countSessions()).toEqual(sessionsBefore);
+
+    const asked = results.length;
+    await client.query('begin');
+    await new Promise((resolve) => setTimeout(resolve, 5 * silenceMs));
+    expect(results).toHaveLength(asked);
+    await client.query('commit');
+    await client.end();
   });
 });
 

@@ -22,6 +22,7 @@ import { closeDuplex } from './close-duplex.js';
 import { handOver } from './hand-over.js';
 import { LoginReader } from './login-reader.js';
 import { type Client, negotiate } from './negotiate.js';
+import type { SilenceWatch } from './silence-watch.js';
 import type { StallWatch } from './stall-watch.js';
 
 export interface SessionDeps {
@@ -31,6 +32,7 @@ export interface SessionDeps {
   readonly network: ComputeNetwork;
   readonly cancelKeys: CancelKeys;
   readonly stallWatch: StallWatch;
+  readonly silenceWatch: SilenceWatch;
   readonly authentication: AuthenticationPolicy;
   /** From accept to the end of authentication. */
   readonly loginTimeoutMs: number;
@@ -183,14 +185,14 @@ class PgSession {
   }
 
   async #relayTo(compute: ComputeConnection, { endpoint, allowedNetworks }: Admitted): Promise<RelayEnding> {
-    const { cancelKeys, stallWatch } = this.#deps;
+    const { cancelKeys, stallWatch, silenceWatch } = this.#deps;
     const { address, generation, identity, backendKey } = compute;
     const key = cancelKeys.issue(
       { endpoint, generation, address, identity, backendKey, allowedNetworks },
       secretBytesOf(this.#protocolMinor),
     );
     try {
-      this.#relay = handOver(this.#client, compute, key, stallWatch);
+      this.#relay = handOver(this.#client, compute, key, stallWatch, silenceWatch);
       cancelKeys.share(key);
       if (this.#draining) this.drain();
       if (this.#stop.signal.aborted) this.end();

@@ -1,6 +1,6 @@
 // The limits of this proxy towards its clients, whatever they speak.
 
-import { ClientLimits } from '@pgwake/limits';
+import { ClientLimits, type ClientLimitsDeps } from '@pgwake/limits';
 import { type SettingsOf, setting, systemClock } from '@pgwake/nest-kit';
 import type { ProxyMetrics } from '@pgwake/telemetry';
 
@@ -12,6 +12,11 @@ export const limitSettings = {
     10_000,
     { low: 1, high: 1_000_000 },
     'How many clients may be connected at once; fewer where the process may not open that many files.',
+  ),
+  maxEventLoopDelayMs: setting.millis(
+    'PGWAKE_MAX_EVENT_LOOP_DELAY_MS',
+    1_000,
+    'While the event loop of the process stays later than this, no new clients are accepted, in milliseconds; 0 for never.',
   ),
   maxConnectionsPerEndpoint: setting.integer(
     'PGWAKE_MAX_CONNECTIONS_PER_ENDPOINT',
@@ -57,7 +62,12 @@ export type LimitSettings = SettingsOf<typeof limitSettings>;
 export const farewells = 32;
 
 /** With so many connections in total; see {@link planCapacity}. */
-export function createClientLimits(connections: number, settings: LimitSettings, metrics: ProxyMetrics): ClientLimits {
+export function createClientLimits(
+  connections: number,
+  settings: LimitSettings,
+  lateness: ClientLimitsDeps['lateness'],
+  metrics: ProxyMetrics,
+): ClientLimits {
   return new ClientLimits(
     {
       connections,
@@ -69,6 +79,6 @@ export function createClientLimits(connections: number, settings: LimitSettings,
       cancelsInFlight: settings.maxCancelsInFlight,
       farewells,
     },
-    { clock: systemClock, onRefusal: (limit) => metrics.refusals.inc({ limit }) },
+    { clock: systemClock, ...(lateness && { lateness }), onRefusal: (limit) => metrics.refusals.inc({ limit }) },
   );
 }

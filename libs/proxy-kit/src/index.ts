@@ -9,6 +9,7 @@ export { type ProxySettings, proxySettings } from './proxy-settings.js';
 export { type CertificateObserver, type CertificateStore, openCertificateStore } from './certificate-store.js';
 export type { ServerCertificate } from './server-certificate.js';
 export { type TlsOptions, startTls } from './start-tls.js';
+export { type ProxyHeader, parseProxyHeader } from './proxy-header.js';
 export { readProxyHeader } from './read-proxy-header.js';
 export { bareDomain } from './bare-domain.js';
 export { type SessionParts, type SessionSettings, createSessionDeps, sessionSettings } from './sessions.js';

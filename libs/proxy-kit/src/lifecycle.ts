@@ -7,12 +7,14 @@ import { type OpsServer, Readiness, startOpsServer } from '@pgwake/nest-kit';
 import type { Logger, MetricsRegistry } from '@pgwake/telemetry';
 import type { WakeClient } from '@pgwake/wake-client';
 import type { CertificateStore } from './certificate-store.js';
+import type { EventLoopWatch } from './event-loop-watch.js';
 import type { OpenNodeCache } from './node-cache.js';
 import type { ProxyOptions } from './proxy-providers.js';
 import {
   certificatesToken,
   cancelKeysToken,
   clientDoorToken,
+  eventLoopWatchToken,
   logToken,
   nodeCacheToken,
   optionsToken,
@@ -39,6 +41,7 @@ export class Lifecycle implements OnApplicationBootstrap, OnApplicationShutdown 
     @Inject(wakeClientToken) private readonly wakeClient: WakeClient,
     @Inject(certificatesToken) private readonly certificates: CertificateStore | undefined,
     @Inject(cancelKeysToken) private readonly cancelKeys: CancelKeys,
+    @Inject(eventLoopWatchToken) private readonly eventLoopWatch: EventLoopWatch,
     @Inject(nodeCacheToken) private readonly nodeCache: OpenNodeCache,
     @Inject(Readiness) private readonly readiness: Readiness,
     @Inject(clientDoorToken) private readonly door: ClientDoor,
@@ -55,6 +58,7 @@ export class Lifecycle implements OnApplicationBootstrap, OnApplicationShutdown 
   async onApplicationShutdown(): Promise<void> {
     this.readiness.drain();
     await this.door.drain(this.options.settings.drainTimeoutMs);
+    this.eventLoopWatch.close();
     this.certificates?.close();
     this.wakeClient.close();
     this.cancelKeys.close();

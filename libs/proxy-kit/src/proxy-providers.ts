@@ -12,6 +12,7 @@ import { openCertificateStore } from './certificate-store.js';
 import { openCancelKeys } from './cancel-keys.js';
 import { createClientLimits } from './client-limits.js';
 import { loadComputeNetwork } from './compute-network.js';
+import { type EventLoopWatch, watchEventLoop } from './event-loop-watch.js';
 import { Lifecycle } from './lifecycle.js';
 import { type OpenNodeCache, openNodeCache } from './node-cache.js';
 import { planCapacity, readProcessLimits } from './process-limits.js';
@@ -24,6 +25,7 @@ import {
   clientLimitsToken,
   computeNetworkToken,
   connectorToken,
+  eventLoopWatchToken,
   logToken,
   metricsToken,
   nodeCacheToken,
@@ -60,9 +62,15 @@ export function createProxyProviders(options: ProxyOptions): Provider[] {
     { provide: wakeClientToken, useFactory: () => createWakeClient({ address: settings.wakeAddress }) },
     { provide: computeNetworkToken, useFactory: () => loadComputeNetwork(settings) },
     {
-      provide: clientLimitsToken,
-      useFactory: (metrics: ProxyMetrics) => createClientLimits(capacityOf(settings, log), settings, metrics),
+      provide: eventLoopWatchToken,
+      useFactory: (metrics: ProxyMetrics) => startEventLoopWatch(settings, log, metrics),
       inject: [metricsToken],
+    },
+    {
+      provide: clientLimitsToken,
+      useFactory: (watch: EventLoopWatch, metrics: ProxyMetrics) =>
+        createClientLimits(capacityOf(settings, log), settings, watch, metrics),
+      inject: [eventLoopWatchToken, metricsToken],
     },
     { provide: cancelKeysToken, useFactory: () => openCancelKeys(settings, log) },
     {
@@ -92,6 +100,23 @@ function capacityOf({ maxConnections }: ProxySettings, log: Logger): number {
   if (boundBy === undefined) log.info({ connections }, 'room for so many clients at once');
   else log.warn({ connections, maxConnections, boundBy, ...limits }, 'the process has room for fewer clients than set');
   return connections;
+}
+
+function startEventLoopWatch(
+  { maxEventLoopDelayMs }: ProxySettings,
+  log: Logger,
+  metrics: ProxyMetrics,
+): EventLoopWatch {
+  return watchEventLoop({
+    maxDelayMs: maxEventLoopDelayMs,
+    onWindow(delayMs, isLate, changed) {
+      metrics.eventLoopDelaySeconds.set(delayMs / 1000);
+      metrics.eventLoopLate.set(isLate ? 1 : 0);
+      if (!changed) return;
+      if (isLate) log.warn({ delayMs, maxEventLoopDelayMs }, 'the event loop is late: no new clients are accepted');
+      else log.info({ delayMs }, 'the event loop has caught up: clients are accepted again');
+    },
+  });
 }
 
 function connectorOf(settings: ProxySettings, cache: OpenNodeCache, wake: WakeClient): Connector {

@@ -3,15 +3,18 @@
 import type { CancelKeys } from '@pgwake/cancel-keys';
 import type { Connector } from '@pgwake/connect-core';
 import { type SettingsOf, setting } from '@pgwake/nest-kit';
-import type { ComputeNetwork } from '@pgwake/pg-dial';
+import { type ComputeNetwork, probeCompute } from '@pgwake/pg-dial';
 import {
   type AccessPort,
   type AuthenticationPolicy,
   type PasswordPort,
+  type Probe,
   type SessionDeps,
   type SessionObserver,
+  SilenceWatch,
   StallWatch,
 } from '@pgwake/pg-session';
+import type { ProxyMetrics } from '@pgwake/telemetry';
 import { bareDomain } from './bare-domain.js';
 
 export const sessionSettings = {
@@ -42,6 +45,11 @@ export const sessionSettings = {
     300_000,
     'A client that takes nothing of what its compute sent is cut off after this time, in milliseconds; 0 for never. A slow query is no stall; a program that stops reading a large result is one.',
   ),
+  computeSilenceMs: setting.millis(
+    'PGWAKE_COMPUTE_SILENCE_MS',
+    60_000,
+    'A compute over TCP that owes an answer and has sent nothing for this time is asked for a sign of life; if its address gives none, twice in a row, its sessions are ended. In milliseconds; 0 for never. A slow query is no silence of a compute that lives.',
+  ),
 };
 
 export type SessionSettings = SettingsOf<typeof sessionSettings>;
@@ -53,13 +61,19 @@ export interface SessionParts {
   readonly network: ComputeNetwork;
   readonly cancelKeys: CancelKeys;
   readonly observer: SessionObserver;
+  readonly metrics: ProxyMetrics;
 }
 
 export function createSessionDeps(
   settings: SessionSettings & Pick<AuthenticationPolicy, 'domains' | 'passwordMethod'>,
-  { access, passwords, connector, network, cancelKeys, observer }: SessionParts,
+  { access, passwords, connector, network, cancelKeys, observer, metrics }: SessionParts,
 ): SessionDeps {
-  const { loginTimeoutMs, wakeNoticeAfterMs, stallTimeoutMs } = settings;
+  const { loginTimeoutMs, wakeNoticeAfterMs, stallTimeoutMs, computeSilenceMs } = settings;
+  const probe: Probe = async (address) => {
+    const result = await probeCompute(address, network);
+    metrics.computeProbes.inc({ result });
+    return result;
+  };
   return {
     access,
     passwords,
@@ -68,6 +82,7 @@ export function createSessionDeps(
     cancelKeys,
     observer,
     stallWatch: new StallWatch(stallTimeoutMs),
+    silenceWatch: new SilenceWatch(computeSilenceMs, probe),
     authentication: { ...settings, domains: settings.domains.map(bareDomain) },
     loginTimeoutMs,
     wakeNoticeAfterMs,

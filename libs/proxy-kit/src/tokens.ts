@@ -11,5 +11,6 @@ export const wakeClientToken = Symbol('WakeClient');
 export const computeNetworkToken = Symbol('ComputeNetwork');
 export const connectorToken = Symbol('Connector');
 export const cancelKeysToken = Symbol('CancelKeys');
+export const eventLoopWatchToken = Symbol('EventLoopWatch');
 export const clientLimitsToken = Symbol('ClientLimits');
 export const sessionObserverToken = Symbol('SessionObserver');

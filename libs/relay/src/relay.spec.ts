@@ -391,6 +391,31 @@ describe('finish', () => {
     expect(told).toBe(1);
   });
 
+  it('comes when the compute is given up, and a compute that is gone is not waited for', async () => {
+    let told = 0;
+    const { client, compute, losses, relay } = start({ onBothEnded: () => told++ });
+    client.says(message('Q', 'select 1\0'));
+    const cause = new Error('no sign of life');
+    relay.loseCompute(cause);
+    relay.loseCompute(new Error('again'));
+    expect(losses).toEqual([{ kind: 'computeLost', state: 'inQuery', cause }]);
+    expect([client.text, told]).toEqual([Buffer.from(lost).toString('latin1'), 1]);
+    expect([client.calls, compute.calls]).toEqual([['end'], ['end', 'destroy']]);
+    compute.closes();
+    client.closes();
+    await expect(relay.ended).resolves.toMatchObject({ endedBy: 'compute', cause, atEnd: 'inQuery' });
+  });
+
+  it('adds no words to half a message of a compute that is given up', () => {
+    const { client, compute, losses, relay } = start();
+    client.says(message('Q', 'select 1\0'));
+    const half = message('D', 'a long row').subarray(0, 8);
+    compute.says(half);
+    relay.loseCompute(new Error('no sign of life'));
+    expect([losses, client.received]).toEqual([[], [...half]]);
+    expect([client.calls, compute.calls]).toEqual([['end'], ['end', 'destroy']]);
+  });
+
   it('is not needed after destroy, which closes both sides at once', async () => {
     let told = 0;
     const { client, compute, relay } = start({ onBothEnded: () => told++ });

@@ -60,6 +60,8 @@ export interface Relay {
   finish(errorResponse: Uint8Array): void;
   /** `finish` as soon as the session is idle: now, or after the answer that makes it so. */
   finishWhenIdle(errorResponse: Uint8Array): void;
+  /** As if the compute had closed, for one that is gone without having done so. */
+  loseCompute(cause: Error): void;
   /** Closes both sides at once, without a word; what they have not read yet is lost. */
   destroy(cause?: Error): void;
 }
@@ -120,6 +122,11 @@ class SessionRelay implements Relay {
   finishWhenIdle(errorResponse: Uint8Array): void {
     this.#idleFinish = errorResponse;
     this.#finishIfIdle();
+  }
+
+  loseCompute(cause: Error): void {
+    this.#onComputeGone(cause);
+    destroyLeg(this.#compute);
   }
 
   destroy(cause?: Error): void {

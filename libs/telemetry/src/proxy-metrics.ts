@@ -25,7 +25,13 @@ export interface ProxyMetrics {
   readonly refusals: Counter<'limit'>;
   /** `result`: sent, unknownKey, notAllowed, limited, failed. */
   readonly cancelRequests: Counter<'result'>;
+  /** Computes that were asked for a sign of life. `result`: alive, silent, failed. */
+  readonly computeProbes: Counter<'result'>;
   readonly relayedBytes: Counter<'direction'>;
+  /** Of the latest window; see docs/limits.md. */
+  readonly eventLoopDelaySeconds: Gauge;
+  /** 1 while no new clients are let in because of it, otherwise 0. */
+  readonly eventLoopLate: Gauge;
   countError(code: ErrorCode, blame: Blame): void;
 }
 
@@ -95,10 +101,26 @@ export function createProxyMetrics(registry: MetricsRegistry): ProxyMetrics {
       labelNames: ['result'],
       registers,
     }),
+    computeProbes: new Counter({
+      name: 'pgwake_compute_probes_total',
+      help: 'Computes that were asked for a sign of life because they owed an answer, by what came of it',
+      labelNames: ['result'],
+      registers,
+    }),
     relayedBytes: new Counter({
       name: 'pgwake_relayed_bytes_total',
       help: 'Bytes relayed in finished sessions',
       labelNames: ['direction'],
+      registers,
+    }),
+    eventLoopDelaySeconds: new Gauge({
+      name: 'pgwake_event_loop_delay_seconds',
+      help: 'How late the event loop was at its worst in the latest window of two seconds',
+      registers,
+    }),
+    eventLoopLate: new Gauge({
+      name: 'pgwake_event_loop_late',
+      help: 'Whether new clients are refused because the event loop is late',
       registers,
     }),
     countError: (code, blame) => errors.inc({ code, blame }),

@@ -7,8 +7,10 @@ import type { NodeAddress } from '@pgwake/wake-api';
 import { type ScriptedConnection, type Step, ClientLeft, createScriptedConnection } from './scripted-connection.js';
 
 export interface ScriptedPostgresOptions {
-  /** A private directory for a unix socket. Default: a free port on 127.0.0.1. */
+  /** A private directory for a unix socket. Default: a free port on the host. */
   readonly socketDirectory?: string;
+  /** An IP address of this machine. Default: 127.0.0.1. */
+  readonly host?: string;
   /** Refuses until then, counted from the start. Default 0. */
   readonly listenAfterMs?: number;
   /** How many connections may wait to be accepted. Default 511. */
@@ -50,7 +52,7 @@ export interface ScriptedPostgres {
 
 /** Starts one on a free port. The port stays its own while it refuses, as long as nobody else asks for a fixed one. */
 export async function startScriptedPostgres(options: ScriptedPostgresOptions): Promise<ScriptedPostgres> {
-  const { socketDirectory, listenAfterMs = 0, backlog = 511, scripts } = options;
+  const { socketDirectory, host = '127.0.0.1', listenAfterMs = 0, backlog = 511, scripts } = options;
   const seen = {
     accepted: 0,
     open: 0,
@@ -82,7 +84,7 @@ export async function startScriptedPostgres(options: ScriptedPostgresOptions): P
     });
   });
 
-  const address = await reserveAddress(server, socketDirectory, backlog);
+  const address = await reserveAddress(server, { socketDirectory, host }, backlog);
   let timer: NodeJS.Timeout | undefined;
   if (listenAfterMs > 0) {
     await close(server);
@@ -109,7 +111,7 @@ async function follow(script: readonly Step[], connection: ScriptedConnection): 
 
 async function reserveAddress(
   server: Server,
-  socketDirectory: string | undefined,
+  { socketDirectory, host }: { readonly socketDirectory: string | undefined; readonly host: string },
   backlog: number,
 ): Promise<NodeAddress> {
   if (socketDirectory !== undefined) {
@@ -117,8 +119,8 @@ async function reserveAddress(
     await listen(server, address, backlog);
     return address;
   }
-  await listen(server, { kind: 'tcp', host: '127.0.0.1', port: 0 }, backlog);
-  return { kind: 'tcp', host: '127.0.0.1', port: (server.address() as AddressInfo).port };
+  await listen(server, { kind: 'tcp', host, port: 0 }, backlog);
+  return { kind: 'tcp', host, port: (server.address() as AddressInfo).port };
 }
 
 function listen(server: Server, address: NodeAddress, backlog: number): Promise<void> {

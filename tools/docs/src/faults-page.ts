@@ -10,6 +10,10 @@ const stories: readonly (readonly [file: string, story: string])[] = [
     'clients leave while they wait; a long wait is visible; a zone of the DNS is dead',
   ],
   ['faults/dropped-packets.int.spec.ts', 'packets to a compute are dropped on the way, in a network namespace'],
+  [
+    'faults/silent-compute.int.spec.ts',
+    'a compute is gone while it owes an answer, or only takes its time; packets are dropped in the middle of a session',
+  ],
   ['system.int.spec.ts', 'wake-service is killed with `kill -9`, in mid-wake too; computes are killed'],
 ];
 

@@ -1,26 +1,16 @@
 // A cached compute whose packets are dropped on the way, in a network namespace: where that may be made, otherwise skipped. The
 // matrix has the same fault by a listener whose queue is full, which works everywhere.
 
-import { execFile, spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { expect, it } from '@jest/globals';
 import type { DroppedPackets } from './dropped-packets.js';
 import { graceMs } from './fault.js';
+import { mayHaveNamespace, playInNamespace } from './in-namespace.js';
 
-const run = promisify(execFile);
-const namespace = ['--map-root-user', '--net'];
-const program = fileURLToPath(new URL('../../dist/faults/dropped-packets.js', import.meta.url));
-const layWire = ['ip', 'link', 'add', 'wire', 'type', 'veth', 'peer', 'name', 'nowhere'];
-const mayHaveOne = spawnSync('unshare', [...namespace, ...layWire]).status === 0;
-if (!mayHaveOne) process.stderr.write('skipped: no network namespaces with wires here\n');
-
-(mayHaveOne ? it : it.skip)(
+(mayHaveNamespace() ? it : it.skip)(
   'a compute behind a dead wire is given up after 1.5 s, and the next generation serves',
   async () => {
-    const env = { ...process.env, NODE_OPTIONS: '' };
-    const { stdout } = await run('unshare', [...namespace, process.execPath, program], { env });
-    const { attempt, journey, nextName, repeatedSyns } = JSON.parse(stdout) as DroppedPackets;
+    const told = (await playInNamespace('dropped-packets.js')) as DroppedPackets;
+    const { attempt, journey, nextName, repeatedSyns } = told;
     expect(repeatedSyns).toBeGreaterThanOrEqual(1);
     expect(attempt).toMatchObject({ kind: 'served', by: nextName });
     expect(journey).toMatchObject({ dialAttempts: 2, wakeAttempts: 1 });
