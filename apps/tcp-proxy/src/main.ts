@@ -1,3 +1,4 @@
+import './keep-heap-small.js';
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { loadSettings, nestLogger, runApp } from '@pgwake/nest-kit';

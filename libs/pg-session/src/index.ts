@@ -1,7 +1,7 @@
 export type { AccessPort, AuthenticationPolicy, ClearPasswordLogin, PasswordPort } from './authenticate.js';
+export type { CancelResult } from './cancel-request.js';
 export type { ClientTransport, Encryption, Peer, TlsOpening } from './client-transport.js';
 export {
-  type CancelResult,
   type Session,
   type SessionDeps,
   type SessionFacts,

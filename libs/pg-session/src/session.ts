@@ -5,9 +5,8 @@ import { type CancelKeys, secretBytesOf } from '@pgwake/cancel-keys';
 import type { Connector, JourneyReport } from '@pgwake/connect-core';
 import { GatewayError, isGatewayError, toErrorResponse } from '@pgwake/gateway-errors';
 import type { EndpointId, RoleName, SessionId } from '@pgwake/ids';
-import { isAllowedBy } from '@pgwake/ip-networks';
 import type { Visit } from '@pgwake/limits';
-import { type ComputeConnection, type ComputeNetwork, createPgDial, sendCancel } from '@pgwake/pg-dial';
+import { type ComputeConnection, type ComputeNetwork, createPgDial } from '@pgwake/pg-dial';
 import { type BackendKey, encodeErrorResponse, encodeNoticeResponse } from '@pgwake/pg-wire';
 import type { Relay, RelayEnding } from '@pgwake/relay';
 import {
@@ -18,12 +17,14 @@ import {
   authenticate,
 } from './authenticate.js';
 import type { ClientTransport, Peer } from './client-transport.js';
+import { type CancelResult, passOnCancel } from './cancel-request.js';
 import { closeDuplex } from './close-duplex.js';
 import { handOver } from './hand-over.js';
 import { LoginReader } from './login-reader.js';
 import { type Client, negotiate } from './negotiate.js';
 import type { SilenceWatch } from './silence-watch.js';
 import type { StallWatch } from './stall-watch.js';
+import { startLimit } from './time-limit.js';
 
 export interface SessionDeps {
   readonly access: AccessPort;
@@ -58,10 +59,12 @@ export interface SessionFacts {
 export type SessionOutcome =
   | { readonly kind: 'relayed'; readonly ending: RelayEnding }
   | { readonly kind: 'refused'; readonly error: GatewayError; readonly journey: JourneyReport | undefined }
-  | { readonly kind: 'cancelRequest'; readonly result: CancelResult };
+  | CancelOutcome;
 
-/** `limited`: too many of its source or at a time. `failed`: the compute could not be told. */
-export type CancelResult = 'sent' | 'unknownKey' | 'notAllowed' | 'limited' | 'failed';
+interface CancelOutcome {
+  readonly kind: 'cancelRequest';
+  readonly result: CancelResult;
+}
 
 export interface Session {
   /** Resolves when everything of the session is closed. Never rejects. */
@@ -72,8 +75,6 @@ export interface Session {
   end(): void;
 }
 
-const cancelLimitMs = 10_000;
-
 /** Ends the visit with itself. */
 export function startSession(
   transport: ClientTransport,
@@ -81,40 +82,44 @@ export function startSession(
   deps: SessionDeps,
   visit: Visit,
 ): Session {
-  const session = new PgSession(transport, sessionId, deps, visit);
-  return { ended: session.run(), drain: () => session.drain(), end: () => session.end() };
+  return new PgSession(transport, sessionId, deps, visit);
 }
 
-class PgSession {
+/** What only the way to the relay needs. It is let go of there: most sessions are idle, and keep what they have for hours. */
+interface Arrival {
+  readonly stop: AbortController;
+  client: Client;
+  journey: JourneyReport | undefined;
+}
+
+interface AdmittedClient {
+  readonly kind: 'admitted';
+  readonly login: Admitted;
+  readonly protocolMinor: number;
+}
+
+interface Relaying {
+  readonly kind: 'relaying';
+  readonly relay: Relay;
+  readonly cancelKey: BackendKey;
+}
+
+class PgSession implements Session {
+  readonly ended: Promise<void>;
   readonly #deps: SessionDeps;
-  readonly #sessionId: SessionId;
   readonly #visit: Visit;
-  readonly #stop = new AbortController();
-  #client: Client;
-  #protocolMinor = 0;
-  #admitted: Admitted | undefined;
-  #journey: JourneyReport | undefined;
+  #facts: SessionFacts;
+  #arrival: Arrival | undefined;
   #relay: Relay | undefined;
   #draining = false;
 
   constructor(transport: ClientTransport, sessionId: SessionId, deps: SessionDeps, visit: Visit) {
     this.#deps = deps;
-    this.#sessionId = sessionId;
     this.#visit = visit;
-    this.#client = { transport, reader: new LoginReader(transport.duplex) };
-  }
-
-  async run(): Promise<void> {
-    let outcome: SessionOutcome;
-    try {
-      outcome = await this.#serve();
-    } catch (error) {
-      const told = isGatewayError(error) ? error : new GatewayError('INTERNAL', { cause: error });
-      await this.#refuse(told);
-      outcome = { kind: 'refused', error: told, journey: this.#journey };
-    }
-    this.#visit.end();
-    this.#deps.observer.ended(this.#facts(), outcome);
+    this.#facts = { sessionId, peer: transport.peer, encrypted: isEncrypted(transport), admitted: undefined };
+    const client = { transport, reader: new LoginReader(transport.duplex) };
+    this.#arrival = { stop: new AbortController(), client, journey: undefined };
+    this.ended = this.#run();
   }
 
   drain(): void {
@@ -123,138 +128,132 @@ class PgSession {
   }
 
   end(): void {
-    this.#stop.abort(new GatewayError('DRAINING'));
+    this.#arrival?.stop.abort(new GatewayError('DRAINING'));
     this.#relay?.finish(drainingWords());
   }
 
-  async #serve(): Promise<SessionOutcome> {
-    const { access, passwords, authentication: policy, loginTimeoutMs } = this.#deps;
-    const visit = this.#visit;
-    const login = startLimit(loginTimeoutMs, this.#stop.signal);
-    try {
-      const negotiated = await negotiate(this.#client, login.signal, (client) => {
-        this.#client = client;
-      });
-      if (negotiated.kind === 'cancel') return await this.#cancel(negotiated.key);
-      this.#protocolMinor = negotiated.protocolMinor;
-      if (visit.refusal !== undefined) throw visit.refusal;
-      this.#admitted = await authenticate(this.#client, negotiated.parameters, {
-        sessionId: this.#sessionId,
-        access,
-        passwords,
-        policy,
-        visit,
-        limit: login.signal,
-      });
-      visit.takePlace(this.#admitted.endpoint);
-    } finally {
-      login.release();
-    }
-    const compute = await this.#connect(this.#admitted);
-    return { kind: 'relayed', ending: await this.#relayTo(compute, this.#admitted) };
+  async #run(): Promise<void> {
+    const arrived = await this.#arrive();
+    const outcome = arrived.kind === 'relaying' ? await this.#untilRelayed(arrived) : arrived;
+    this.#visit.end();
+    this.#deps.observer.ended(this.#facts, outcome);
   }
 
-  async #connect({ endpoint, role, database, parameters, keys }: Admitted): Promise<ComputeConnection> {
-    const { reader } = this.#client;
-    reader.watchForTerminate();
-    const notice = this.#sayThatItWakes();
-    const result = await this.#deps.connector
+  async #arrive(): Promise<Relaying | SessionOutcome> {
+    const arrival = this.#arrival;
+    if (arrival === undefined) throw new Error('a session arrives once');
+    try {
+      return await this.#serve(arrival);
+    } catch (thrown) {
+      const error = isGatewayError(thrown) ? thrown : new GatewayError('INTERNAL', { cause: thrown });
+      await close(arrival.client, error.code === 'CLIENT_GONE' ? undefined : wordsOf(error));
+      return { kind: 'refused', error, journey: arrival.journey };
+    } finally {
+      this.#arrival = undefined;
+    }
+  }
+
+  async #serve(arrival: Arrival): Promise<Relaying | SessionOutcome> {
+    const login = startLimit(this.#deps.loginTimeoutMs, arrival.stop.signal);
+    const admitted = await this.#admit(arrival, login.signal).finally(() => login.release());
+    if (admitted.kind === 'cancelRequest') return admitted;
+    const compute = await this.#connect(arrival, admitted.login);
+    return this.#relayTo(compute, admitted, arrival);
+  }
+
+  async #admit(arrival: Arrival, limit: AbortSignal): Promise<AdmittedClient | CancelOutcome> {
+    const { access, passwords, authentication: policy } = this.#deps;
+    const { sessionId } = this.#facts;
+    const visit = this.#visit;
+    const negotiated = await negotiate(arrival.client, limit, (client) => {
+      arrival.client = client;
+      this.#facts = { ...this.#facts, encrypted: isEncrypted(client.transport) };
+    });
+    if (negotiated.kind === 'cancel') return this.#cancel(arrival, negotiated.key);
+    if (visit.refusal !== undefined) throw visit.refusal;
+    const parts = { sessionId, access, passwords, policy, visit, limit };
+    const login = await authenticate(arrival.client, negotiated.parameters, parts);
+    const { endpoint, role, database } = login;
+    this.#facts = { ...this.#facts, admitted: { endpoint, role, database } };
+    visit.takePlace(endpoint);
+    return { kind: 'admitted', login, protocolMinor: negotiated.protocolMinor };
+  }
+
+  async #connect(arrival: Arrival, login: Admitted): Promise<ComputeConnection> {
+    const { connector, network, observer } = this.#deps;
+    const { endpoint, role, database, parameters, keys } = login;
+    const { client, stop } = arrival;
+    client.reader.watchForTerminate();
+    const notice = this.#sayThatItWakes(client);
+    const result = await connector
       .connectToCompute({
         endpoint,
-        sessionId: this.#sessionId,
+        sessionId: this.#facts.sessionId,
         user: role,
-        mechanism: createPgDial({ user: role, database, parameters, keys }, this.#deps.network),
-        signal: AbortSignal.any([reader.gone, this.#stop.signal]),
+        mechanism: createPgDial({ user: role, database, parameters, keys }, network),
+        signal: AbortSignal.any([client.reader.gone, stop.signal]),
       })
       .finally(() => clearTimeout(notice));
-    this.#journey = result.report;
+    arrival.journey = result.report;
     if (!result.ok) {
-      this.#stop.signal.throwIfAborted();
+      stop.signal.throwIfAborted();
       throw result.error;
     }
-    this.#deps.observer.connected(this.#facts(), result.report);
+    observer.connected(this.#facts, result.report);
     return result.connection;
   }
 
   /** Between AuthenticationOk and ReadyForQuery every driver takes a notice; earlier, libpq and JDBC do not. */
-  #sayThatItWakes(): NodeJS.Timeout | undefined {
+  #sayThatItWakes({ transport }: Client): NodeJS.Timeout | undefined {
     const { wakeNoticeAfterMs } = this.#deps;
     if (wakeNoticeAfterMs === 0) return undefined;
     const words = encodeNoticeResponse({ severity: 'NOTICE', code: '00000', message: 'the database is waking up' });
-    return setTimeout(() => this.#client.transport.duplex.write(words), wakeNoticeAfterMs);
+    return setTimeout(() => transport.duplex.write(words), wakeNoticeAfterMs);
   }
 
-  async #relayTo(compute: ComputeConnection, { endpoint, allowedNetworks }: Admitted): Promise<RelayEnding> {
+  #relayTo(compute: ComputeConnection, { login, protocolMinor }: AdmittedClient, { client, stop }: Arrival): Relaying {
     const { cancelKeys, stallWatch, silenceWatch } = this.#deps;
+    const { endpoint, allowedNetworks } = login;
     const { address, generation, identity, backendKey } = compute;
-    const key = cancelKeys.issue(
-      { endpoint, generation, address, identity, backendKey, allowedNetworks },
-      secretBytesOf(this.#protocolMinor),
-    );
-    try {
-      this.#relay = handOver(this.#client, compute, key, stallWatch, silenceWatch);
-      cancelKeys.share(key);
-      if (this.#draining) this.drain();
-      if (this.#stop.signal.aborted) this.end();
-      return await this.#relay.ended;
-    } finally {
-      cancelKeys.forget(key);
-    }
+    const target = { endpoint, generation, address, identity, backendKey, allowedNetworks };
+    const cancelKey = cancelKeys.issue(target, secretBytesOf(protocolMinor));
+    const relay = handOver(client, compute, cancelKey, stallWatch, silenceWatch);
+    this.#relay = relay;
+    cancelKeys.share(cancelKey);
+    if (this.#draining) this.drain();
+    if (stop.signal.aborted) this.end();
+    return { kind: 'relaying', relay, cancelKey };
+  }
+
+  async #untilRelayed({ relay, cancelKey }: Relaying): Promise<SessionOutcome> {
+    const ending = await relay.ended;
+    this.#deps.cancelKeys.forget(cancelKey);
+    return { kind: 'relayed', ending };
   }
 
   /** Never answers, whether the key is known or not, and never wakes anything: a compute that sleeps runs no query. */
-  async #cancel(key: BackendKey): Promise<SessionOutcome> {
-    const result = await this.#sendCancel(key);
-    await this.#close(undefined);
+  async #cancel({ client, stop }: Arrival, key: BackendKey): Promise<CancelOutcome> {
+    const { cancelKeys, network } = this.#deps;
+    const { address } = client.transport.peer;
+    const result = await passOnCancel({ key, address, visit: this.#visit, signal: stop.signal }, cancelKeys, network);
+    await close(client, undefined);
     return { kind: 'cancelRequest', result };
   }
+}
 
-  async #sendCancel(key: BackendKey): Promise<CancelResult> {
-    const { cancelKeys, network } = this.#deps;
-    if (!this.#visit.beginCancel()) return 'limited';
-    const limit = startLimit(cancelLimitMs, this.#stop.signal);
-    try {
-      const target = await cancelKeys.find(key);
-      if (target === undefined) return 'unknownKey';
-      if (!isAllowedBy(target.allowedNetworks, this.#client.transport.peer.address)) return 'notAllowed';
-      // Waited for until the compute closes: a client that waits for our close sends no query into its own cancel.
-      await sendCancel({ ...target, signal: limit.signal }, network);
-      return 'sent';
-    } catch {
-      return 'failed';
-    } finally {
-      limit.release();
-      this.#visit.endCancel();
-    }
-  }
+async function close(client: Client, lastWords: Uint8Array | undefined): Promise<void> {
+  client.reader.release();
+  await closeDuplex(client.transport.duplex, lastWords);
+}
 
-  async #refuse(error: GatewayError): Promise<void> {
-    await this.#close(error.code === 'CLIENT_GONE' ? undefined : encodeErrorResponse(toErrorResponse(error)));
-  }
+function isEncrypted({ encryption }: ClientTransport): boolean {
+  return encryption.kind === 'active';
+}
 
-  async #close(lastWords: Uint8Array | undefined): Promise<void> {
-    this.#client.reader.release();
-    await closeDuplex(this.#client.transport.duplex, lastWords);
-  }
-
-  #facts(): SessionFacts {
-    const { peer, encryption } = this.#client.transport;
-    const { endpoint, role, database } = this.#admitted ?? {};
-    return {
-      sessionId: this.#sessionId,
-      peer,
-      encrypted: encryption.kind === 'active',
-      admitted: endpoint && role && database ? { endpoint, role, database } : undefined,
-    };
-  }
+function wordsOf(error: GatewayError): Uint8Array {
+  return encodeErrorResponse(toErrorResponse(error));
 }
 
 function drainingWords(): Uint8Array {
-  return encodeErrorResponse(toErrorResponse(new GatewayError('DRAINING')));
-}
-
-function startLimit(limitMs: number, parent: AbortSignal): { readonly signal: AbortSignal; release(): void } {
-  const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(new GatewayError('CLIENT_TOO_SLOW')), limitMs);
-  return { signal: AbortSignal.any([controller.signal, parent]), release: () => clearTimeout(timer) };
+  return wordsOf(new GatewayError('DRAINING'));
 }

@@ -83,7 +83,8 @@ const createLeg = (duplex: ByteDuplex): Leg => ({ duplex, phase: 'open', paused:
 
 class SessionRelay implements Relay {
   readonly ended: Promise<RelayEnding>;
-  readonly #options: RelayOptions;
+  readonly #lastWords: RelayOptions['lastWords'];
+  readonly #onBothEnded: RelayOptions['onBothEnded'];
   readonly #tracker = new SessionTracker();
   readonly #client: Leg;
   readonly #compute: Leg;
@@ -96,7 +97,9 @@ class SessionRelay implements Relay {
   #resolveEnded: (ending: RelayEnding) => void = () => undefined;
 
   constructor(options: RelayOptions) {
-    this.#options = options;
+    // Not the options: they hold bytes that are done with once they were passed on.
+    this.#lastWords = options.lastWords;
+    this.#onBothEnded = options.onBothEnded;
     this.#client = createLeg(options.client);
     this.#compute = createLeg(options.compute);
     this.ended = new Promise((resolve) => {
@@ -228,7 +231,7 @@ class SessionRelay implements Relay {
   }
 
   #sayLastWords(loss: SessionLoss): void {
-    const words = this.#options.lastWords?.(loss);
+    const words = this.#lastWords?.(loss);
     if (words) this.#client.duplex.write(words);
   }
 
@@ -248,7 +251,7 @@ class SessionRelay implements Relay {
     resumeLeg(this.#compute);
     if (this.#bothEnded) return;
     this.#bothEnded = true;
-    this.#options.onBothEnded?.();
+    this.#onBothEnded?.();
   }
 
   #resolveIfClosed(): void {
