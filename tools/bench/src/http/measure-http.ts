@@ -25,8 +25,8 @@ export interface HttpSample extends TcpLoad {
   readonly cpuUs: number | undefined;
 }
 
-/** What a server needs until its code is compiled. Not measured. */
-const warmUpSeconds = 3;
+/** What a server needs until most of its code is compiled; pgwake has more of it than the others. Not measured. */
+const warmUpSeconds = 6;
 
 /** Rejects when any request failed or was answered wrongly. */
 export async function measureHttp(options: HttpLoadOptions): Promise<HttpSample[]> {
