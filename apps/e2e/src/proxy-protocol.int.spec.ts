@@ -10,6 +10,7 @@ import { ensureCertificate } from '@pgwake/local-certificate';
 import { System, type TestEndpoint, waitFor } from '@pgwake/testkit';
 import type { ClientConfig } from 'pg';
 import { connect } from './clients.js';
+import { announce, localHeader, proxySignature } from './proxy-headers.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'pgwake-proxied-'));
 let system: System;
@@ -27,15 +28,6 @@ afterAll(async () => {
   await system?.stop();
   rmSync(directory, { recursive: true, force: true });
 }, 60_000);
-
-const signature = '\r\n\r\n\0\r\nQUIT\n';
-const local = Buffer.from(`${signature}\x20\0\0\0`, 'latin1');
-
-function announce(client: readonly number[]): Buffer {
-  const family = client.length === 4 ? 0x11 : 0x21;
-  const block = [...client, ...client, 0xd4, 0x31, 0x11, 0x50];
-  return Buffer.concat([Buffer.from(signature, 'latin1'), Buffer.from([0x21, family, 0, block.length, ...block])]);
-}
 
 const stranger = announce([203, 0, 113, 7]);
 const loopback = announce([...Array<number>(15).fill(0), 1]);
@@ -94,13 +86,13 @@ describe('a client behind a load balancer', () => {
 
 describe('a load balancer', () => {
   it('may speak for itself', async () => {
-    expect(await serves(behind(local))).toBe(1);
+    expect(await serves(behind(localHeader))).toBe(1);
   });
 
   it.each([
     ['says nothing of the client', Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]), 'no PROXY header'],
     ['speaks version 1', Buffer.from('PROXY TCP4 203.0.113.7 10.0.0.1 1 2\r\n'), 'no PROXY header'],
-    ['says a client of no kind', Buffer.from(`${signature}\x21\0\0\0`, 'latin1'), 'names no client over TCP'],
+    ['says a client of no kind', Buffer.from(`${proxySignature}\x21\0\0\0`, 'latin1'), 'names no client over TCP'],
   ])('is closed without a word when it %s', async (_what, bytes, logged) => {
     expect(await say(bytes)).toBe('');
     await logs(logged);

@@ -1,7 +1,7 @@
 // The public serverless driver against the running system, in the versions that are in use: what it sends and expects is
 // the contract of SQL over HTTP.
 
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import * as driver1 from '@neondatabase/serverless';
 import { System, type TestEndpoint } from '@pgwake/testkit';
 import { sql as drizzleSql } from 'drizzle-orm';
@@ -181,9 +181,13 @@ type EarlierClient = ((text: string, params?: unknown[]) => Promise<unknown[]>) 
     transaction(queries: readonly Promise<unknown[]>[]): Promise<unknown[][]>;
   };
 
+type EarlierNeon = (url: string) => EarlierClient;
+
+const whoServes = 'select pg_backend_pid() as pid';
+
 describe.each([
-  ['0.10', driver010.neon as unknown as (url: string) => EarlierClient],
-  ['0.9', driver09.neon as unknown as (url: string) => EarlierClient],
+  ['0.10', driver010.neon as unknown as EarlierNeon],
+  ['0.9', driver09.neon as unknown as EarlierNeon],
 ])('neon() of driver %s', (_, neon) => {
   it('queries, in its own way of calling', async () => {
     const sql = neon(url);
@@ -191,6 +195,43 @@ describe.each([
     expect(await sql`select ${'a'} as t`).toEqual([{ t: 'a' }]);
     expect(await sql.transaction([sql`select 1 as n`, sql`select 2 as n`])).toEqual([[{ n: 1 }], [{ n: 2 }]]);
     await expect(sql('select nope')).rejects.toMatchObject({ code: '42703' });
+  });
+});
+
+describe.each([
+  ['1.2', driver1.neonConfig, () => driver1.neon(url).query(whoServes)],
+  ['0.10', driver010.neonConfig, () => (driver010.neon as unknown as EarlierNeon)(url)(whoServes)],
+  ['0.9', driver09.neonConfig, () => (driver09.neon as unknown as EarlierNeon)(url)(whoServes)],
+] as [string, { fetchFunction: unknown }, () => Promise<unknown>][])('driver %s', (_, config, ask) => {
+  afterEach(() => {
+    config.fetchFunction = undefined;
+  });
+
+  const countServers = async (): Promise<number> => {
+    const rows = new Set<string>();
+    for (let round = 0; round < 20; round += 1) rows.add(JSON.stringify(await ask()));
+    return rows.size;
+  };
+
+  /** All that its versions before 0.9 did about pooling was this header. */
+  const withOptIn = (value: string) => (target: string, init: RequestInit) =>
+    fetch(target, { ...init, headers: { ...(init.headers as Record<string, string>), 'Neon-Pool-Opt-In': value } });
+
+  it('is served by the pool without a word, or with the word of its earlier versions', async () => {
+    // Another one where a request comes before the reset behind the last is done.
+    expect(await countServers()).toBeLessThan(5);
+    config.fetchFunction = withOptIn('true');
+    expect(await countServers()).toBeLessThan(5);
+  });
+
+  it('may have each query served by a connection of its own', async () => {
+    config.fetchFunction = withOptIn('false');
+    expect(await countServers()).toBe(20);
+  });
+
+  it('is told in its own words that it said something else', async () => {
+    config.fetchFunction = withOptIn('yes');
+    await expect(ask()).rejects.toMatchObject({ name: 'NeonDbError', code: '08P01' });
   });
 });
 

@@ -157,6 +157,33 @@ describe('a query', () => {
     expect(pids.size).toBeLessThan(5);
   });
 
+  it('has a connection of its own when it asks for one, which is closed behind it', async () => {
+    const alone = { 'neon-pool-opt-in': 'false' };
+    const ask = async (headers = {}) => (await post({ query: 'select pg_backend_pid() as pid' }, headers)).text;
+    const closes = async () =>
+      Number(
+        /pgwake_pool_closes_total\{[^}]*reason="notKept"[^}]*\} (\d+)/.exec(
+          await system.app('http-proxy').metrics(),
+        )?.[1] ?? 0,
+      );
+    const before = await closes();
+    const pooled = new Set([await ask(), await ask({ 'neon-pool-opt-in': 'true' })]);
+    const own = new Set<string>();
+    for (let round = 0; round < 5; round += 1) own.add(await ask(alone));
+    expect(own.size).toBe(5);
+    expect([...own].filter((pid) => pooled.has(pid))).toEqual([]);
+    await waitFor(async () => (await closes()) === before + 5, 5_000);
+    expect(await ask({ 'neon-pool-opt-in': 'perhaps' })).toContain('Neon-Pool-Opt-In is neither true nor false');
+
+    // At most twenty of the endpoint are open, whoever they are for.
+    const query = `select pg_sleep(0.1), (select count(*)::int from pg_stat_activity where usename = 'app') as n`;
+    const crowd = await Promise.all(Array.from({ length: 50 }, () => post({ query }, alone)));
+    const counts = crowd.map(({ json }) => (json['rows'] as { n: number }[])[0]?.n ?? NaN);
+    // One that was closed may still be seen for a moment.
+    expect(Math.max(...counts)).toBeLessThan(40);
+    expect(Math.max(...counts)).toBeGreaterThan(10);
+  });
+
   it('may be many at once', async () => {
     const answers = await Promise.all(
       Array.from({ length: 60 }, (_, n) => post({ query: 'select $1::int as n, pg_sleep(0.05)', params: [n] })),

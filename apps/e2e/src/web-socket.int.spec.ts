@@ -7,7 +7,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Client, type ClientBase, Pool, neon, neonConfig } from '@neondatabase/serverless';
 import { ensureCertificate } from '@pgwake/local-certificate';
 import { encodePasswordMessage, encodeSslRequest, encodeStartupMessage } from '@pgwake/pg-wire';
@@ -284,6 +284,63 @@ describe('a stream inside a WebSocket', () => {
     await waitFor(() => heard.includes('connection of its own'), 20_000);
     expect(heard).toContain('HTTP/1.1 400');
     socket.destroy();
+  });
+});
+
+describe('a password over WebSocket', () => {
+  const logIn = (connectionString: string) =>
+    withClient(connectionString, async (client) => (await client.query('select 1 as n')).rows);
+
+  beforeEach(() => {
+    neonConfig.pipelineConnect = false;
+  });
+
+  it(
+    'that a request has just proved logs in a session while wake-service does not answer, a wrong one does not',
+    async () => {
+      await neon(url())`select 1`;
+      const { pid } = system.app('wake-service');
+      process.kill(pid, 'SIGSTOP');
+      try {
+        expect(await logIn(url())).toEqual([{ n: 1 }]);
+        const wrong = await new RawClient().opened();
+        wrong.socket.send(encodeStartupMessage([['user', shop.role]]));
+        await wrong.hears(/^R/);
+        wrong.socket.send(encodePasswordMessage('wrong'));
+        // What is known is not enough to say so: the password may be newer.
+        await sleep(200);
+        expect(wrong.tags).toBe('R');
+      } finally {
+        process.kill(pid, 'SIGCONT');
+      }
+    },
+    limitMs,
+  );
+
+  it(
+    'that was changed in SQL works at once, and the one before it for two seconds at most',
+    async () => {
+      const changed = await system.createEndpoint('changed');
+      const before = system.connectionString(changed);
+      await withClient(before, (client) => client.query("alter role app password 'another'"));
+      expect(await logIn(before.replace(changed.password, 'another'))).toEqual([{ n: 1 }]);
+      const refused = () =>
+        logIn(before).then(
+          () => undefined,
+          (error: { code: string }) => error.code,
+        );
+      await waitFor(async () => (await refused()) === '28P01', 5_000);
+    },
+    limitMs,
+  );
+
+  it('does not count from a network that is not allowed', async () => {
+    const fenced = await system.createEndpoint('fenced');
+    await system.admin('PATCH', '/endpoints/fenced', { allowedNetworks: ['203.0.113.0/24'] });
+    for (const password of [fenced.password, 'wrong']) {
+      await expect(logIn(system.connectionString({ ...fenced, password }))).rejects.toMatchObject({ code: '28000' });
+    }
+    expect(await system.show('fenced')).toMatchObject({ state: 'suspended', generation: 0 });
   });
 });
 

@@ -18,6 +18,8 @@ export interface Wanted {
   /** Further startup parameters of the session. */
   readonly parameters: ConnectionString['parameters'];
   readonly proof: PasswordProof;
+  /** Whether a connection that served others will do. One that is opened for it alone counts among those of its endpoint too. */
+  readonly pooled: boolean;
   readonly sessionId: SessionId;
   /** Aborted, with a GatewayError, when nobody waits for the answer any more. */
   readonly signal: AbortSignal;
@@ -50,11 +52,11 @@ export function createComputePool({ pool, connector, network, connection, onJour
 
   return {
     use(wanted, work) {
-      const { endpoint, role, database, parameters, proof, signal } = wanted;
+      const { endpoint, role, database, parameters, proof, pooled, signal } = wanted;
       // Sessions that began with other parameters are other sessions.
       const credential = JSON.stringify([proof.fingerprint, parameters]);
       return pool.use(
-        { key: { endpoint, role, database, credential }, reuse: true, open: () => open(wanted), signal },
+        { key: { endpoint, role, database, credential }, reuse: pooled, open: () => open(wanted), signal },
         work,
       );
     },

@@ -2,7 +2,8 @@
 // limits; what a request means is the router's.
 //
 // One server accepts and hands every socket on to Node's HTTP servers, which never listen themselves: so a certificate can
-// change while clients connect, and both versions share all limits.
+// change while clients connect, both versions share all limits, and what a load balancer says of its client (the PROXY
+// protocol) is read before TLS and HTTP begin.
 
 import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, type Server, type ServerOptions, ServerResponse, createServer } from 'node:http';
@@ -12,7 +13,14 @@ import { GatewayError } from '@pgwake/gateway-errors';
 import type { SessionId } from '@pgwake/ids';
 import type { ClientLimits } from '@pgwake/limits';
 import { listen } from '@pgwake/nest-kit';
-import { type CertificateStore, type ClientDoor, startTls } from '@pgwake/proxy-kit';
+import {
+  type CertificateStore,
+  type ClientDoor,
+  type IsLoadBalancer,
+  peerOf,
+  readProxyHeader,
+  startTls,
+} from '@pgwake/proxy-kit';
 import { Client } from './client.js';
 import type { Exchange } from './exchange.js';
 import { endWith, refuseNoHttp } from './refuse-no-http.js';
@@ -25,10 +33,13 @@ export interface HttpDoorOptions {
   readonly port: number;
   /** Plain HTTP without them. */
   readonly certificates: CertificateStore | undefined;
+  readonly isLoadBalancer: IsLoadBalancer;
   readonly sql: SqlRoute;
   readonly webSockets: WebSocketSessions;
   readonly limits: ClientLimits;
   readonly onOpenConnections: (count: number) => void;
+  /** A load balancer did not say who its client is; the connection is closed. `address`: its own. */
+  readonly onUnknownClient: (address: string, error: unknown) => void;
   /** For a whole request. */
   readonly receiveTimeoutMs: number;
   readonly keepAliveMs: number;
@@ -36,6 +47,7 @@ export interface HttpDoorOptions {
 
 /** Node's default of 511 overflows when thousands of clients come at once. */
 const acceptBacklog = 4096;
+const proxyHeaderTimeoutMs = 10_000;
 const handshakeTimeoutMs = 10_000;
 const headersTimeoutMs = 10_000;
 const checkIntervalMs = 2_000;
@@ -55,13 +67,17 @@ export class HttpDoor implements ClientDoor {
   /** By address and port: of a request both of Node's servers tell these, but not the socket that was accepted. */
   readonly #clients = new Map<string, Client>();
   readonly #sessions = new Set<ServerHttp2Session>();
+  /** For those who have not said yet who they are. */
+  readonly #drained = new AbortController();
   #draining = false;
 
   constructor(options: HttpDoorOptions) {
     this.#options = options;
     this.#http1 = this.#createHttp1();
     this.#http2 = this.#createHttp2();
-    this.#acceptor = createAcceptor({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
+    this.#acceptor = createAcceptor({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) =>
+      this.#accept(socket),
+    );
   }
 
   /** Resolves with the port; rejects with a StartupError. */
@@ -79,6 +95,7 @@ export class HttpDoor implements ClientDoor {
     const { sql, webSockets } = this.#options;
     this.#draining = true;
     const closed = new Promise<void>((resolve) => this.#acceptor.close(() => resolve()));
+    this.#drained.abort(new GatewayError('DRAINING'));
     for (const session of this.#sessions) session.close();
     for (const exchange of sql.underWay) closeAfterwards(exchange);
     this.#http1.closeIdleConnections();
@@ -139,8 +156,28 @@ export class HttpDoor implements ClientDoor {
     // 'close' follows. An 'error' that nobody hears would end the process.
     socket.on('error', ignore);
     socket.once('close', () => this.#sockets.delete(socket));
+    const { address } = peerOf(socket.remoteAddress ?? '');
+    if (this.#options.isLoadBalancer(address)) void this.#acceptProxied(socket, address);
+    else this.#enter(socket, address);
+  }
+
+  /** The client is who the load balancer says; or the load balancer, when it speaks for itself. */
+  async #acceptProxied(socket: Socket, loadBalancer: string): Promise<void> {
+    const limit = new AbortController();
+    const timer = setTimeout(() => limit.abort(new GatewayError('CLIENT_TOO_SLOW')), proxyHeaderTimeoutMs);
+    try {
+      await readProxyHeader(socket, AbortSignal.any([limit.signal, this.#drained.signal]), (client) =>
+        this.#enter(socket, client === undefined ? loadBalancer : peerOf(client).address),
+      );
+    } catch (error) {
+      this.#options.onUnknownClient(loadBalancer, error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #enter(socket: Socket, address: string): void {
     const { certificates, limits } = this.#options;
-    const address = bareAddress(socket);
     const entry = limits.enter(address);
     if (entry.kind === 'turnedAway') {
       if (certificates === undefined) endWith(socket, entry.error);
@@ -148,8 +185,10 @@ export class HttpDoor implements ClientDoor {
       return;
     }
     this.#welcome(socket, new Client(address, entry.visit));
-    if (certificates === undefined) this.#http1.emit('connection', socket);
-    else void this.#secure(socket, certificates);
+    if (certificates === undefined) {
+      this.#http1.emit('connection', socket);
+      socket.resume();
+    } else void this.#secure(socket, certificates);
   }
 
   #welcome(socket: Socket, client: Client): void {
@@ -199,10 +238,6 @@ type Peer = Pick<Socket, 'remoteAddress' | 'remotePort'>;
 
 function keyOf({ remoteAddress, remotePort }: Peer): string {
   return `${remoteAddress} ${remotePort}`;
-}
-
-function bareAddress({ remoteAddress = '' }: Peer): string {
-  return remoteAddress.replace(/^::ffff:/, '');
 }
 
 /** HTTP/2 says so in its own way, which Node takes care of. */

@@ -2,7 +2,7 @@
 
 import { type DynamicModule, Module } from '@nestjs/common';
 import { StartupError, systemClock } from '@pgwake/nest-kit';
-import { createPasswordCheck } from '@pgwake/password-check';
+import { type PasswordCheck, createPasswordCheck } from '@pgwake/password-check';
 import type { QueryConnection } from '@pgwake/pg-query';
 import {
   type CertificateStore,
@@ -12,14 +12,16 @@ import {
   clientDoorToken,
   createProxyProviders,
   createSessionDeps,
+  loadLoadBalancers,
 } from '@pgwake/proxy-kit';
 import { type SqlPool, createSqlPool } from '@pgwake/sql-pool';
 import { type HttpMetrics, type Logger, createHttpMetrics } from '@pgwake/telemetry';
 import { createTokenCheck } from '@pgwake/token-check';
 import { createComputePool } from './compute-pool.js';
 import { HttpDoor } from './http-door.js';
-import { createJourneyLog, createPoolObserver, createRequestLog } from './request-log.js';
+import { createJourneyLog, createPoolObserver, createRequestLog, createUnknownClientLog } from './request-log.js';
 import { loadKeyFetch } from './key-fetch.js';
+import { toPoolSettings } from './pool-settings.js';
 import type { HttpProxySettings } from './settings.js';
 import { SqlRoute } from './sql-route.js';
 import { WebSocketSessions } from './web-socket-sessions.js';
@@ -49,18 +51,23 @@ export class HttpProxyModule {
 function createDoor(settings: HttpProxySettings, log: Logger, parts: ProxyParts): ClientDoor {
   const http = createHttpMetrics(parts.registry, () => pool.stats());
   const pool: SqlPool<QueryConnection> = createSqlPool({
-    settings: { maxPerEndpoint: settings.poolMaxPerEndpoint, idleTimeoutMs: settings.poolIdleTimeoutMs },
+    settings: toPoolSettings(settings),
     clock: systemClock,
     observer: createPoolObserver(http),
   });
   parts.nodeCache.onGenerationOver((ref) => pool.endGeneration(ref));
+  const { access } = parts;
+  // One for requests and sessions: what is known of a password, and the turns of endpoints, hold for both.
+  const passwords = createPasswordCheck({ access, verifiers: 'recent', now: () => systemClock.now() });
   const door = new HttpDoor({
     ...settings,
     certificates: certificatesOf(settings, parts),
-    sql: createSqlRoute(settings, log, parts, pool, http),
-    webSockets: createWebSockets(settings, parts),
+    isLoadBalancer: loadLoadBalancers(settings),
+    sql: createSqlRoute(settings, log, { ...parts, passwords }, pool, http),
+    webSockets: createWebSockets(settings, { ...parts, passwords }),
     limits: parts.limits,
     onOpenConnections: (count) => parts.metrics.openSessions.set(count),
+    onUnknownClient: createUnknownClientLog(log, parts.metrics),
   });
   return {
     start: () => door.start(),
@@ -71,16 +78,18 @@ function createDoor(settings: HttpProxySettings, log: Logger, parts: ProxyParts)
   };
 }
 
+type DoorParts = ProxyParts & { readonly passwords: PasswordCheck };
+
 function createSqlRoute(
   settings: HttpProxySettings,
   log: Logger,
-  { access, connector, network, metrics }: ProxyParts,
+  { access, passwords, connector, network, metrics }: DoorParts,
   pool: SqlPool<QueryConnection>,
   http: HttpMetrics,
 ): SqlRoute {
   const now = () => systemClock.now();
   return new SqlRoute({
-    passwords: createPasswordCheck({ access, now }),
+    passwords,
     tokens: createTokenCheck({ access, fetchKeys: loadKeyFetch(settings), now, wallClock: () => new Date() }),
     pool: createComputePool({
       pool,
@@ -95,7 +104,7 @@ function createSqlRoute(
   });
 }
 
-function createWebSockets(settings: HttpProxySettings, parts: ProxyParts): WebSocketSessions {
+function createWebSockets(settings: HttpProxySettings, parts: DoorParts): WebSocketSessions {
   return new WebSocketSessions(
     {
       maxMessageBytes: settings.webSocketMaxMessageBytes,

@@ -1,10 +1,12 @@
 // What requests and the pool tell the log and the metrics. A line for each request that went wrong and for each connection
 // made; a request that went well has one at level debug only, as there may be thousands a second. Never the query.
 
+import { GatewayError, isGatewayError } from '@pgwake/gateway-errors';
 import { observeJourney, toJourneyKeys } from '@pgwake/proxy-kit';
 import type { PoolObserver } from '@pgwake/sql-pool';
 import { type HttpMetrics, type Logger, type ProxyMetrics, errorKeys } from '@pgwake/telemetry';
 import type { ComputePoolDeps } from './compute-pool.js';
+import type { HttpDoorOptions } from './http-door.js';
 import type { RequestFacts, SqlObserver } from './sql-route.js';
 
 export function createRequestLog(log: Logger, metrics: ProxyMetrics, http: HttpMetrics): SqlObserver {
@@ -30,6 +32,15 @@ export function createJourneyLog(log: Logger, metrics: ProxyMetrics): ComputePoo
     const keys = { sessionId, endpoint, role, database, ...toJourneyKeys(journey) };
     if (error === undefined) log.info(keys, 'connected');
     else log.info({ ...keys, code: error.code }, 'not connected');
+  };
+}
+
+/** A connection from a load balancer that did not say whose it is. */
+export function createUnknownClientLog(log: Logger, metrics: ProxyMetrics): HttpDoorOptions['onUnknownClient'] {
+  return (address, cause) => {
+    const error = isGatewayError(cause) ? cause : new GatewayError('INTERNAL', { cause });
+    metrics.countError(error.code, error.entry.blame);
+    log[error.entry.logLevel]({ peer: address, ...errorKeys(error) }, 'connection refused');
   };
 }
 

@@ -1,5 +1,6 @@
 import { type SettingsOf, setting } from '@pgwake/nest-kit';
 import { proxySettings, sessionSettings } from '@pgwake/proxy-kit';
+import { poolSettings } from './pool-settings.js';
 
 const tenMebibytes = 10 * 1024 * 1024;
 const sizeBounds = { low: 1024, high: 256 * 1024 * 1024 };
@@ -45,18 +46,7 @@ export const httpProxySettings = {
     { low: 1_000, high: 3_600_000 },
     'How long a connection without a request stays open, in milliseconds; longer than that of a load balancer in front.',
   ),
-  poolMaxPerEndpoint: setting.integer(
-    'PGWAKE_POOL_MAX_PER_ENDPOINT',
-    20,
-    { low: 1, high: 10_000 },
-    'How many connections to one compute are kept for requests; further requests wait for one.',
-  ),
-  poolIdleTimeoutMs: setting.integer(
-    'PGWAKE_POOL_IDLE_TIMEOUT_MS',
-    60_000,
-    { low: 1_000, high: 86_400_000 },
-    'How long a connection of the pool stays open without a request, in milliseconds.',
-  ),
+  ...poolSettings,
   jwksNetworks: setting.list(
     'PGWAKE_JWKS_NETWORKS',
     '',

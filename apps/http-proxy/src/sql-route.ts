@@ -135,8 +135,9 @@ export class SqlRoute {
     const request = toQueryRequest(body, headers);
     if (request.statements.length === 0) return results.done();
 
+    const { pooled } = headers;
     const outcome = await pool.use(
-      { endpoint, role, database, parameters, proof, sessionId, signal: abort.signal },
+      { endpoint, role, database, parameters, proof, pooled, sessionId, signal: abort.signal },
       async (connection) => {
         const release = readOnDrain(exchange, connection);
         const ended = await connection.run(request, results.sink, abort.signal);
@@ -156,22 +157,21 @@ export class SqlRoute {
     const { token, connection } = headers;
     const login = { endpoint, role, sessionId, address: client.address };
     if (client.refusal !== undefined) throw client.refusal;
-    client.requireTries(login.endpoint);
-    try {
-      const proof =
-        token === undefined
-          ? await passwords.prove({ ...login, password: connection.password }, abort.signal)
-          : await tokens.prove({ ...login, token }, abort.signal);
-      client.requireTries(login.endpoint);
-      client.passwordProved(login.endpoint);
-      return proof;
-    } catch (error) {
-      if (!isGatewayError(error) || error.code !== 'PASSWORD_FAILED') throw error;
-      // Again, as many others may have failed in the meantime.
-      client.requireTries(login.endpoint);
-      client.passwordFailed(login.endpoint);
-      throw error;
+    client.requireTries(endpoint);
+    const [outcome] = await Promise.allSettled([
+      token === undefined
+        ? passwords.prove({ ...login, password: connection.password }, abort.signal)
+        : tokens.prove({ ...login, token }, abort.signal),
+    ]);
+    abort.signal.throwIfAborted();
+    // Again, before anything is told of the password: many others may have failed in the meantime.
+    client.requireTries(endpoint);
+    if (outcome.status === 'rejected') {
+      if (isPasswordFailure(outcome.reason)) client.passwordFailed(endpoint);
+      throw outcome.reason;
     }
+    client.passwordProved(endpoint);
+    return outcome.value;
   }
 
   async #receive({ exchange, abort }: Call): Promise<Uint8Array> {
@@ -188,6 +188,10 @@ export class SqlRoute {
 function toQueryRequest(body: RequestBody, { transaction }: RequestHeaders): QueryRequest {
   // Alone a statement is a transaction of its own, or may be one of those that run in none.
   return body.kind === 'single' ? { statements: [body.statement] } : { statements: body.statements, transaction };
+}
+
+function isPasswordFailure(error: unknown): boolean {
+  return isGatewayError(error) && error.code === 'PASSWORD_FAILED';
 }
 
 function timedOut(limitMs: number): GatewayError {

@@ -1,6 +1,8 @@
 // Composition: the door of this proxy, on what all proxies are made of.
 
 import { type DynamicModule, Module } from '@nestjs/common';
+import { systemClock } from '@pgwake/nest-kit';
+import { type PasswordCheck, createPasswordCheck } from '@pgwake/password-check';
 import {
   ProxyParts,
   clientDoorToken,
@@ -30,7 +32,7 @@ export class TcpProxyModule {
               certificates: parts.certificates,
               isLoadBalancer: loadLoadBalancers(settings),
               limits: parts.limits,
-              session: createSessionDeps(settings, parts),
+              session: createSessionDeps(settings, { ...parts, passwords: createPasswords(parts) }),
               onOpenSessions: (count) => parts.metrics.openSessions.set(count),
             }),
           inject: [ProxyParts],
@@ -38,4 +40,9 @@ export class TcpProxyModule {
       ],
     };
   }
+}
+
+/** Of clients that cannot do SCRAM. A login is promised to be checked against what the compute says now (ADR 3). */
+function createPasswords({ access }: ProxyParts): PasswordCheck {
+  return createPasswordCheck({ access, verifiers: 'live', now: () => systemClock.now() });
 }

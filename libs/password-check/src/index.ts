@@ -5,5 +5,6 @@ export {
   type PasswordCheckDeps,
   type PasswordLogin,
   type PasswordProof,
+  type ProvedPassword,
   createPasswordCheck,
 } from './password-check.js';

@@ -48,7 +48,7 @@ beforeEach(async () => {
   access = new Access();
   access.verifier = await deriveVerifier('right', quick);
   nowMs = 1_000_000;
-  check = createPasswordCheck({ access, now: () => nowMs });
+  check = createPasswordCheck({ access, verifiers: 'recent', now: () => nowMs });
 });
 
 describe('a client', () => {
@@ -57,7 +57,9 @@ describe('a client', () => {
     for (const each of [login('right'), login('wrong')]) {
       await expect(check.prove(each, never)).rejects.toMatchObject({ code: 'IP_NOT_ALLOWED' });
     }
-    await expect(check.prove({ ...login('right'), address: '198.51.100.9' }, never)).resolves.toBeDefined();
+    await expect(check.prove({ ...login('right'), address: '198.51.100.9' }, never)).resolves.toMatchObject({
+      allowedNetworks: ['198.51.100.0/24'],
+    });
     await expect(check.prove(login('right'), never)).rejects.toMatchObject({ code: 'IP_NOT_ALLOWED' });
   });
 });
@@ -80,9 +82,9 @@ describe('a password', () => {
 
   it('is checked without a question and without PBKDF2 as long as it is in use', async () => {
     await check.prove(login('right'), never);
-    const proof = await check.prove(login('right'), never);
+    const { keys } = await check.prove(login('right'), never);
     // The same object: nothing was derived again.
-    expect(await check.prove(login('right'), never)).toBe(proof);
+    expect((await check.prove(login('right'), never)).keys).toBe(keys);
     expect(access.questions).toBe(1);
   });
 
@@ -133,7 +135,7 @@ describe('a password', () => {
 describe('many at once', () => {
   it('ask one question and derive once', async () => {
     const all = await Promise.all(Array.from({ length: 100 }, () => check.prove(login('right'), never)));
-    expect(new Set(all).size).toBe(1);
+    expect(new Set(all.map(({ keys }) => keys)).size).toBe(1);
     expect(access.questions).toBe(1);
   });
 
@@ -160,6 +162,41 @@ describe('many at once', () => {
     expect(failed).toBeLessThan(10);
     await Promise.all(storm);
     expect(failed).toBe(60);
+  });
+});
+
+describe('where verifiers are read live', () => {
+  beforeEach(() => {
+    check = createPasswordCheck({ access, verifiers: 'live', now: () => nowMs });
+  });
+
+  it('a password that was changed stops working with the next login, and the new one works with it', async () => {
+    await check.prove(login('right'), never);
+    access.verifier = await deriveVerifier('new', quick);
+    nowMs += 1;
+    await expect(check.prove(login('right'), never)).rejects.toMatchObject({ code: 'PASSWORD_FAILED' });
+    nowMs += 1;
+    await expect(check.prove(login('new'), never)).resolves.toBeDefined();
+    expect(access.questions).toBe(3);
+  });
+
+  it('each login is answered by a question that is not older, and PBKDF2 is still paid once', async () => {
+    const { keys } = await check.prove(login('right'), never);
+    let open = () => undefined as void;
+    access.gate = new Promise((resolve) => (open = resolve));
+    nowMs += 1;
+    const first = check.prove(login('right'), never);
+    nowMs += 1;
+    const crowd = Array.from({ length: 50 }, () => check.prove(login('right'), never));
+    open();
+    for (const proof of await Promise.all([first, ...crowd])) expect(proof.keys).toBe(keys);
+    // The first one's, and one for all who came while it was under way.
+    expect(access.questions).toBe(3);
+  });
+
+  it('a wrong password costs one question', async () => {
+    await expect(check.prove(login('wrong'), never)).rejects.toMatchObject({ code: 'PASSWORD_FAILED' });
+    expect(access.questions).toBe(1);
   });
 });
 

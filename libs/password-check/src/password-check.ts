@@ -1,5 +1,5 @@
-// Proves that a client which sends its password with every request knows it, while the compute may sleep. Neither
-// wake-service nor PBKDF2 is asked per request: see docs/adr/0008-passwords-of-requests.md for what that means.
+// Proves that a client which sends its password in clear text knows it, while the compute may sleep. PBKDF2 is not asked each
+// time, and over HTTP wake-service is not either: see docs/adr/0008-passwords-of-requests.md for what that means.
 //
 // An unknown endpoint, an unknown role and a wrong password go the same way and give the same error. Only a password that
 // was proved is remembered, and that as a keyed hash.
@@ -29,12 +29,16 @@ export interface PasswordLogin {
   readonly address: string;
 }
 
-/** One object for equal proofs, as long as it is remembered. */
 export interface PasswordProof {
-  /** For a login at the compute. */
+  /** For a login at the compute. One object for equal proofs, as long as it is remembered. */
   readonly keys: ScramKeys;
   /** Tells proofs apart: another password, or a role whose password was changed, has another one. A keyed hash. */
   readonly fingerprint: string;
+}
+
+export interface ProvedPassword extends PasswordProof {
+  /** Of the endpoint, as they were when the password was proved. */
+  readonly allowedNetworks: readonly string[];
 }
 
 export interface PasswordCheck {
@@ -42,11 +46,13 @@ export interface PasswordCheck {
    * Rejects with IP_NOT_ALLOWED, PASSWORD_FAILED, ENDPOINT_DISABLED, RATE_LIMITED (too many passwords of this endpoint wait
    * to be checked), WAKE_SERVICE_UNAVAILABLE, or with the reason of `signal`.
    */
-  prove(login: PasswordLogin, signal: AbortSignal): Promise<PasswordProof>;
+  prove(login: PasswordLogin, signal: AbortSignal): Promise<ProvedPassword>;
 }
 
 export interface PasswordCheckDeps {
   readonly access: AccessPort;
+  /** What a password is checked against: what was asked for at most two seconds ago, or since the login began. */
+  readonly verifiers: 'recent' | 'live';
   /** Milliseconds, monotonic. */
   readonly now: () => number;
 }
@@ -62,8 +68,8 @@ const maxKeys = 10_000;
 /** Unused for so long, keys are forgotten. */
 const keysIdleMs = 600_000;
 
-export function createPasswordCheck({ access, now }: PasswordCheckDeps): PasswordCheck {
-  const verifiers = new AnswerCache((request, signal) => readVerifier(access, request, signal), now);
+export function createPasswordCheck({ access, verifiers, now }: PasswordCheckDeps): PasswordCheck {
+  const answers = new AnswerCache((request, signal) => readVerifier(access, request, signal), now);
   const queue = new FairQueue({ atOnce: derivationsAtOnce, maxWaitingPerLane: maxWaitingPerEndpoint });
   const proved = new LRUCache<string, PasswordProof>({ max: maxKeys, ttl: keysIdleMs, updateAgeOnGet: true });
   const underWay = new Map<string, Promise<PasswordProof | undefined>>();
@@ -97,18 +103,20 @@ export function createPasswordCheck({ access, now }: PasswordCheckDeps): Passwor
   return {
     async prove(login, signal) {
       const startedMs = now();
-      const first = await verifiers.read(login, signal);
+      const first = await (verifiers === 'live'
+        ? answers.readSince(login, startedMs, signal)
+        : answers.read(login, signal));
       let known = first.answer;
       let proof = await check(login, known, signal);
       if (proof === undefined && first.askedAtMs < startedMs) {
         // The password may be newer than what is known of it.
-        const { answer: latest } = await verifiers.readSince(login, startedMs, signal);
+        const { answer: latest } = await answers.readSince(login, startedMs, signal);
         if (latest.verifier !== known.verifier) proof = await check(login, latest, signal);
         known = latest;
       }
       if (proof === undefined) throw new GatewayError('PASSWORD_FAILED', { params: { user: login.role } });
       if (known.disabled) throw new GatewayError('ENDPOINT_DISABLED');
-      return proof;
+      return { ...proof, allowedNetworks: known.allowedNetworks };
     },
   };
 }

@@ -1,6 +1,6 @@
 // Proves that the client knows the password of the role it names, while the compute may sleep. It never learns the
 // password, except where the client cannot name its endpoint in another way, or where it is configured to be asked for in
-// clear text: then it is used for the keys and forgotten.
+// clear text: then it goes to who proves such passwords, and is forgotten.
 // An unknown endpoint, an unknown role and a wrong password give the same bytes; only from outside the networks that an
 // endpoint allows can it be told that it has such a list.
 
@@ -8,8 +8,8 @@ import {
   type EndpointClaim,
   type EndpointPassword,
   type ScramKeys,
+  type ScramVerifier,
   type ScramViolation,
-  checkPassword,
   createScramServer,
   identify,
   offerMechanisms,
@@ -39,6 +39,24 @@ export interface AccessPort {
   getEndpointAccess(request: EndpointAccessRequest, signal: AbortSignal): Promise<EndpointAccess>;
 }
 
+/** Proves passwords that came in clear text. What it remembers of them, and what it spends on whom, is its own to say. */
+export interface PasswordPort {
+  /**
+   * Rejects with a GatewayError, which is PASSWORD_FAILED for an endpoint or a role that does not exist as well, or with
+   * the reason of `signal`.
+   */
+  prove(login: ClearPasswordLogin, signal: AbortSignal): Promise<ProvedPassword>;
+}
+
+export interface ClearPasswordLogin extends EndpointPassword {
+  readonly role: RoleName;
+  readonly sessionId: SessionId;
+  /** The IP address of the client. */
+  readonly address: string;
+}
+
+export type ProvedPassword = Pick<Admitted, 'keys' | 'allowedNetworks'>;
+
 export interface AuthenticationPolicy {
   /** Domains under which endpoints have host names. */
   readonly domains: readonly string[];
@@ -67,6 +85,7 @@ export interface Admitted {
 export interface LoginParts {
   readonly sessionId: SessionId;
   readonly access: AccessPort;
+  readonly passwords: PasswordPort;
   readonly policy: AuthenticationPolicy;
   /** Knows how often passwords may still be tried. */
   readonly visit: Visit;
@@ -75,7 +94,7 @@ export interface LoginParts {
 
 /** Rejects with a GatewayError, or with the reason of `limit`. AuthenticationOk has been sent when it resolves. */
 export async function authenticate(client: Client, startup: StartupParameters, parts: LoginParts): Promise<Admitted> {
-  const { sessionId, access, policy, visit, limit } = parts;
+  const { policy } = parts;
   requireTls(client, policy);
   const { role, database, others } = splitParameters(startup);
   const { encryption } = client.transport;
@@ -85,55 +104,24 @@ export async function authenticate(client: Client, startup: StartupParameters, p
     parameters: others,
     domains: policy.domains,
   });
-  const lookUp = async (endpoint: EndpointId) => {
-    visit.requireTries(endpoint);
-    const found = await access
-      .getEndpointAccess({ endpoint, role, sessionId }, AbortSignal.any([limit, client.reader.gone]))
-      .catch((error: unknown) => {
-        throw isGatewayError(error) && error.code === 'CLIENT_TOO_SLOW' ? noVerifierInTime() : error;
-      });
-    // Before anything that costs: neither a proof nor a guess is looked at.
-    if (!isAllowedBy(found.allowedNetworks, client.transport.peer.address)) throw new GatewayError('IP_NOT_ALLOWED');
-    const verifier = parseVerifier(found.verifier);
-    if (verifier === undefined)
-      throw new GatewayError('INTERNAL', { detail: 'wake-service gave a malformed verifier' });
-    return { verifier, access: found };
-  };
-
-  const { endpoint, keys, access: found } = await prove(client, claim, role, parts, lookUp);
-  if (found.disabled) throw new GatewayError('ENDPOINT_DISABLED');
-  const parameters = claim.kind === 'refused' ? others : claim.parameters;
-  return { endpoint, role, database, keys, allowedNetworks: found.allowedNetworks, parameters };
+  const proof = await prove(client, claim, role, parts);
+  return { ...proof, role, database, parameters: claim.kind === 'refused' ? others : claim.parameters };
 }
 
-interface Proof {
-  readonly endpoint: EndpointId;
-  readonly keys: ScramKeys;
-  readonly access: EndpointAccess;
-}
+type Proof = Pick<Admitted, 'endpoint' | 'keys' | 'allowedNetworks'>;
 
-type LookUp = (
-  endpoint: EndpointId,
-) => Promise<{ verifier: NonNullable<ReturnType<typeof parseVerifier>>; access: EndpointAccess }>;
-
-async function prove(
-  client: Client,
-  claim: EndpointClaim,
-  role: RoleName,
-  parts: LoginParts,
-  lookUp: LookUp,
-): Promise<Proof> {
+async function prove(client: Client, claim: EndpointClaim, role: RoleName, parts: LoginParts): Promise<Proof> {
   switch (claim.kind) {
     case 'refused':
       throw claim.error;
     case 'named': {
       const { endpoint } = claim;
-      if (!asksForCleartext(client, parts.policy)) return proveByScram(client, endpoint, role, parts, lookUp);
-      return proveByPassword(client, role, parts, lookUp, (password) => ({ endpoint, password }));
+      if (!asksForCleartext(client, parts.policy)) return proveByScram(client, endpoint, role, parts);
+      return proveByPassword(client, role, parts, (password) => ({ endpoint, password }));
     }
     case 'unnamed':
       if (!mayAskForForm(client, parts.policy)) throw new GatewayError('ENDPOINT_NOT_NAMED');
-      return proveByPassword(client, role, parts, lookUp, parseEndpointPassword);
+      return proveByPassword(client, role, parts, parseEndpointPassword);
   }
 }
 
@@ -141,15 +129,11 @@ async function prove(
  * SCRAM-SHA-256 (RFC 5802, 7677), over TLS also with channel binding, as Postgres speaks it:
  * https://www.postgresql.org/docs/current/sasl-authentication.html
  */
-async function proveByScram(
-  client: Client,
-  endpoint: EndpointId,
-  role: RoleName,
-  { visit, limit }: LoginParts,
-  lookUp: LookUp,
-): Promise<Proof> {
+async function proveByScram(client: Client, endpoint: EndpointId, role: RoleName, parts: LoginParts): Promise<Proof> {
+  const { visit, limit } = parts;
   const { duplex, encryption } = client.transport;
-  const { verifier, access } = await lookUp(endpoint);
+  visit.requireTries(endpoint);
+  const { verifier, access } = await lookUp(client, endpoint, role, parts);
   const bindingHash = encryption.kind === 'active' ? encryption.bindingHash : undefined;
   const offer = offerMechanisms(bindingHash);
   duplex.write(encodeAuthenticationSasl(offer));
@@ -176,8 +160,25 @@ async function proveByScram(
       throw passwordFailed(role);
     case 'admitted':
       duplex.write(Buffer.concat([encodeAuthenticationSaslFinal(final.bytes), encodeAuthenticationOk()]));
-      return { endpoint, keys: final.keys, access };
+      if (access.disabled) throw new GatewayError('ENDPOINT_DISABLED');
+      return { endpoint, keys: final.keys, allowedNetworks: access.allowedNetworks };
   }
+}
+
+async function lookUp(
+  client: Client,
+  endpoint: EndpointId,
+  role: RoleName,
+  { sessionId, access, limit }: LoginParts,
+): Promise<{ readonly verifier: ScramVerifier; readonly access: EndpointAccess }> {
+  const found = await access
+    .getEndpointAccess({ endpoint, role, sessionId }, AbortSignal.any([limit, client.reader.gone]))
+    .catch(blameNoClient);
+  // Before anything that costs: no proof is looked at.
+  if (!isAllowedBy(found.allowedNetworks, client.transport.peer.address)) throw new GatewayError('IP_NOT_ALLOWED');
+  const verifier = parseVerifier(found.verifier);
+  if (verifier === undefined) throw new GatewayError('INTERNAL', { detail: 'wake-service gave a malformed verifier' });
+  return { verifier, access: found };
 }
 
 /**
@@ -187,23 +188,26 @@ async function proveByScram(
 async function proveByPassword(
   client: Client,
   role: RoleName,
-  { visit, limit }: LoginParts,
-  lookUp: LookUp,
+  { sessionId, passwords, visit, limit }: LoginParts,
   read: (text: string) => EndpointPassword | undefined,
 ): Promise<Proof> {
-  client.transport.duplex.write(encodeAuthenticationCleartextPassword());
+  const { duplex, peer } = client.transport;
+  duplex.write(encodeAuthenticationCleartextPassword());
   const said = read(unwrap(parsePasswordMessage((await client.reader.read(parseLoginMessage, limit)).body)));
   if (said === undefined) throw new GatewayError('ENDPOINT_NOT_NAMED');
-  const { endpoint, password } = said;
-  const { verifier, access } = await lookUp(endpoint);
-  const keys = await checkPassword(password, verifier);
-  visit.requireTries(endpoint); // as above
-  if (keys === undefined) {
-    visit.loginFailed(endpoint);
-    throw passwordFailed(role);
+  const { endpoint } = said;
+  visit.requireTries(endpoint);
+  const login = { ...said, role, sessionId, address: peer.address };
+  const [outcome] = await Promise.allSettled([passwords.prove(login, AbortSignal.any([limit, client.reader.gone]))]);
+  // Before the client learns anything of its password; as above.
+  visit.requireTries(endpoint);
+  if (outcome.status === 'rejected') {
+    if (isGatewayError(outcome.reason) && outcome.reason.code === 'PASSWORD_FAILED') visit.loginFailed(endpoint);
+    return blameNoClient(outcome.reason);
   }
-  client.transport.duplex.write(encodeAuthenticationOk());
-  return { endpoint, keys, access };
+  duplex.write(encodeAuthenticationOk());
+  const { keys, allowedNetworks } = outcome.value;
+  return { endpoint, keys, allowedNetworks };
 }
 
 function requireTls(client: Client, { requireTls }: AuthenticationPolicy): void {
@@ -246,9 +250,10 @@ function brokenSasl({ what, sqlState }: Omit<ScramViolation, 'kind'>): GatewayEr
   return protocolError(sqlState === undefined ? { what: `SASL: ${what}`, sqlState: '08P01' } : { what, sqlState });
 }
 
-/** The time of the login ran out while the client waited for us, not we for it. */
-function noVerifierInTime(): GatewayError {
-  return new GatewayError('WAKE_SERVICE_UNAVAILABLE', { detail: 'no verifier within the time for a login' });
+/** Throws the error, unless the time of the login ran out: then the client waited for us, not we for it. */
+function blameNoClient(error: unknown): never {
+  if (!isGatewayError(error) || error.code !== 'CLIENT_TOO_SLOW') throw error;
+  throw new GatewayError('WAKE_SERVICE_UNAVAILABLE', { detail: 'no verifier within the time for a login' });
 }
 
 function passwordFailed(role: RoleName): GatewayError {

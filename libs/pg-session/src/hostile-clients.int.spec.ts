@@ -21,6 +21,7 @@ import {
   withoutText,
 } from '@pgwake/hostile-bytes';
 import type { SessionId } from '@pgwake/ids';
+import { createPasswordCheck } from '@pgwake/password-check';
 import { createComputeNetwork } from '@pgwake/pg-dial';
 import { encodeSaslInitialResponse, encodeSaslResponse, encodeStartupMessage } from '@pgwake/pg-wire';
 import type { ByteDuplex } from '@pgwake/relay';
@@ -77,8 +78,10 @@ interface Gateway {
 /** A gateway up to the moment at which it would connect to a compute. */
 async function startGateway(): Promise<Gateway> {
   const open = new Set<Session>();
+  const access = { getEndpointAccess: () => Promise.resolve({ verifier, disabled: false, allowedNetworks: [] }) };
   const deps: SessionDeps = {
-    access: { getEndpointAccess: () => Promise.resolve({ verifier, disabled: false, allowedNetworks: [] }) },
+    access,
+    passwords: createPasswordCheck({ access, verifiers: 'live', now: () => performance.now() }),
     connector: {
       connectToCompute() {
         started.admitted += 1;

@@ -21,6 +21,7 @@ import {
   whole,
 } from '@pgwake/hostile-bytes';
 import type { SessionId } from '@pgwake/ids';
+import { createPasswordCheck } from '@pgwake/password-check';
 import { createComputeNetwork } from '@pgwake/pg-dial';
 import type { ByteDuplex, DuplexSink } from '@pgwake/relay';
 import { createUnlimitedVisit } from '@pgwake/testkit';
@@ -29,8 +30,10 @@ import { type SessionDeps, StallWatch, startSession } from './index.js';
 const verifier = await deriveVerifier('secret', { iterations: 1 });
 let reachedCompute = 0;
 
+const access = { getEndpointAccess: () => Promise.resolve({ verifier, disabled: false, allowedNetworks: [] }) };
 const deps: SessionDeps = {
-  access: { getEndpointAccess: () => Promise.resolve({ verifier, disabled: false, allowedNetworks: [] }) },
+  access,
+  passwords: createPasswordCheck({ access, verifiers: 'live', now: () => performance.now() }),
   connector: {
     connectToCompute() {
       reachedCompute += 1;

@@ -1,4 +1,4 @@
-export type { AccessPort, AuthenticationPolicy } from './authenticate.js';
+export type { AccessPort, AuthenticationPolicy, ClearPasswordLogin, PasswordPort } from './authenticate.js';
 export type { ClientTransport, Encryption, Peer, TlsOpening } from './client-transport.js';
 export {
   type CancelResult,

@@ -7,8 +7,10 @@ import { randomUUID } from 'node:crypto';
 import { CancelKeys } from '@pgwake/cancel-keys';
 import { createScramClient, deriveVerifier, makeMockVerifier, formatVerifier } from '@pgwake/client-auth';
 import { type Clock, createConnector } from '@pgwake/connect-core';
+import { GatewayError } from '@pgwake/gateway-errors';
 import type { EndpointId, Generation, SessionId } from '@pgwake/ids';
 import { createMemoryNodeCache } from '@pgwake/node-cache';
+import { createPasswordCheck } from '@pgwake/password-check';
 import {
   concatBytes,
   encodeCancelRequest,
@@ -27,6 +29,7 @@ import { type LeakCheck, type TestPostgres, startLeakCheck, startTestPostgres, w
 import type { WakeOutcome } from '@pgwake/wake-api';
 import pg from 'pg';
 import {
+  type ClearPasswordLogin,
   type Session,
   type SessionDeps,
   type SessionFacts,
@@ -92,12 +95,13 @@ const clock: Clock = {
 
 type GatewayOptions = {
   readonly asleep?: boolean;
+  readonly disabled?: boolean;
   readonly allowedNetworks?: readonly string[];
   readonly limits?: ClientLimitsSettings;
 } & Partial<SessionDeps>;
 
 async function startGateway(options: GatewayOptions = {}): Promise<Gateway> {
-  const { asleep = false, allowedNetworks = [], limits: limitSettings = {}, ...overrides } = options;
+  const { asleep = false, disabled = false, allowedNetworks = [], limits: limitSettings = {}, ...overrides } = options;
   const refusals: Limit[] = [];
   const limits = new ClientLimits(limitSettings, { clock, onRefusal: (limit) => refusals.push(limit) });
   let wakeUp = () => {};
@@ -106,14 +110,16 @@ async function startGateway(options: GatewayOptions = {}): Promise<Gateway> {
   const outcomes: Gateway['outcomes'] = [];
   const cancelKeys = new CancelKeys();
   const mock = formatVerifier(makeMockVerifier(new Uint8Array(32), 'x', 'y'));
+  const access: SessionDeps['access'] = {
+    getEndpointAccess: async ({ endpoint, role }) => ({
+      verifier: endpoint === 'demo' && role === 'app' ? verifier : mock,
+      disabled,
+      allowedNetworks: endpoint === 'demo' ? allowedNetworks : [],
+    }),
+  };
   const deps: SessionDeps = {
-    access: {
-      getEndpointAccess: async ({ endpoint, role }) => ({
-        verifier: endpoint === 'demo' && role === 'app' ? verifier : mock,
-        disabled: false,
-        allowedNetworks: endpoint === 'demo' ? allowedNetworks : [],
-      }),
-    },
+    access,
+    passwords: createPasswordCheck({ access, verifiers: 'live', now: () => clock.now() }),
     connector: createConnector({
       cache: createMemoryNodeCache({ maxEntries: 10, maxAgeMs: 60_000, clock }),
       wake: {
@@ -423,6 +429,34 @@ describe('a login', () => {
     expect(gateway.wakes).toHaveLength(0);
   });
 
+  it('in clear text is proved by the port that was given for it, and no verifier is asked for here', async () => {
+    const logins: ClearPasswordLogin[] = [];
+    const gateway = await startGateway({
+      authentication: cleartext,
+      access: { getEndpointAccess: () => Promise.reject(new Error('nobody is to ask')) },
+      passwords: {
+        prove(login) {
+          logins.push(login);
+          return Promise.reject(new GatewayError('RATE_LIMITED'));
+        },
+      },
+    });
+    const client = new RawClient(gateway).say(startup(), encodePasswordMessage(password));
+    expect(errorIn((await client.untilEnd()).subarray(9))).toMatchObject({ code: '53300' });
+    expect(logins).toMatchObject([{ endpoint: 'demo', role: 'app', password, address: '127.0.0.1' }]);
+    client.socket.destroy();
+  });
+
+  it.each([
+    ['by SCRAM', {}],
+    ['in clear text', { authentication: cleartext }],
+  ])('that is right is told %s that its endpoint is disabled, a wrong one is not', async (_how, options) => {
+    const gateway = await startGateway({ ...options, disabled: true });
+    await expect(clientOf(gateway).connect()).rejects.toMatchObject({ code: '08004' });
+    await expect(clientOf(gateway, { password: 'wrong' }).connect()).rejects.toMatchObject({ code: '28P01' });
+    expect(gateway.wakes).toHaveLength(0);
+  });
+
   it('is asked for by SCRAM without TLS, where clear text is for TLS only', async () => {
     const gateway = await startGateway({ authentication: { ...cleartext, passwordMethod: 'cleartext-over-tls' } });
     const client = new RawClient(gateway).say(startup());
@@ -535,6 +569,26 @@ describe('the limits', () => {
     );
     expect(codes.filter((code) => code === '28P01')).toHaveLength(3);
     expect(codes.filter((code) => code === '53300')).toHaveLength(17);
+  });
+
+  it('that were reached while a password was checked hide what is to be said to the right one', async () => {
+    let answer = () => undefined as void;
+    const gateway = await startGateway({
+      limits: { failedLogins: 1 },
+      authentication: { domains: [], requireTls: 'never', passwordMethod: 'cleartext', passwordForm: 'off' },
+      passwords: {
+        async prove({ password: said }) {
+          if (said !== password) throw new GatewayError('PASSWORD_FAILED', { params: { user: 'app' } });
+          await new Promise<void>((resolve) => (answer = resolve));
+          throw new GatewayError('ENDPOINT_DISABLED');
+        },
+      },
+    });
+    const right = expect(clientOf(gateway).connect()).rejects.toMatchObject({ code: '53300' });
+    await waitFor(() => gateway.sessions.length === 1, 3_000);
+    await expect(clientOf(gateway, { password: 'wrong' }).connect()).rejects.toMatchObject({ code: '28P01' });
+    answer();
+    await right;
   });
 
   it('on connections of an endpoint count who is logged in, and a place that is left can be taken', async () => {

@@ -10,7 +10,13 @@ import type { Visit } from '@pgwake/limits';
 import { type ComputeConnection, type ComputeNetwork, createPgDial, sendCancel } from '@pgwake/pg-dial';
 import { type BackendKey, encodeErrorResponse, encodeNoticeResponse } from '@pgwake/pg-wire';
 import type { Relay, RelayEnding } from '@pgwake/relay';
-import { type AccessPort, type Admitted, type AuthenticationPolicy, authenticate } from './authenticate.js';
+import {
+  type AccessPort,
+  type Admitted,
+  type AuthenticationPolicy,
+  type PasswordPort,
+  authenticate,
+} from './authenticate.js';
 import type { ClientTransport, Peer } from './client-transport.js';
 import { closeDuplex } from './close-duplex.js';
 import { handOver } from './hand-over.js';
@@ -20,6 +26,7 @@ import type { StallWatch } from './stall-watch.js';
 
 export interface SessionDeps {
   readonly access: AccessPort;
+  readonly passwords: PasswordPort;
   readonly connector: Connector;
   readonly network: ComputeNetwork;
   readonly cancelKeys: CancelKeys;
@@ -119,7 +126,7 @@ class PgSession {
   }
 
   async #serve(): Promise<SessionOutcome> {
-    const { access, authentication: policy, loginTimeoutMs } = this.#deps;
+    const { access, passwords, authentication: policy, loginTimeoutMs } = this.#deps;
     const visit = this.#visit;
     const login = startLimit(loginTimeoutMs, this.#stop.signal);
     try {
@@ -132,6 +139,7 @@ class PgSession {
       this.#admitted = await authenticate(this.#client, negotiated.parameters, {
         sessionId: this.#sessionId,
         access,
+        passwords,
         policy,
         visit,
         limit: login.signal,

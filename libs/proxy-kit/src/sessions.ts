@@ -7,6 +7,7 @@ import type { ComputeNetwork } from '@pgwake/pg-dial';
 import {
   type AccessPort,
   type AuthenticationPolicy,
+  type PasswordPort,
   type SessionDeps,
   type SessionObserver,
   StallWatch,
@@ -47,6 +48,7 @@ export type SessionSettings = SettingsOf<typeof sessionSettings>;
 
 export interface SessionParts {
   readonly access: AccessPort;
+  readonly passwords: PasswordPort;
   readonly connector: Connector;
   readonly network: ComputeNetwork;
   readonly cancelKeys: CancelKeys;
@@ -55,11 +57,12 @@ export interface SessionParts {
 
 export function createSessionDeps(
   settings: SessionSettings & Pick<AuthenticationPolicy, 'domains' | 'passwordMethod'>,
-  { access, connector, network, cancelKeys, observer }: SessionParts,
+  { access, passwords, connector, network, cancelKeys, observer }: SessionParts,
 ): SessionDeps {
   const { loginTimeoutMs, wakeNoticeAfterMs, stallTimeoutMs } = settings;
   return {
     access,
+    passwords,
     connector,
     network,
     cancelKeys,

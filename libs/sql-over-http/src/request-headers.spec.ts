@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { echoTransactionOptions, isFromDriver, parseRequestHeaders, wantsLines } from './index.js';
+import { type HeaderLines, echoTransactionOptions, isFromDriver, parseRequestHeaders, wantsLines } from './index.js';
 
 const connection = { 'neon-connection-string': 'postgres://u:p@demo.localhost/d' };
 
@@ -41,10 +41,22 @@ describe('parseRequestHeaders', () => {
       { ...connection, 'neon-batch-isolation-level': 'constructor' },
       'the header Neon-Batch-Isolation-Level is none of',
     ],
+    ...['TRUE', 'False', '1', '', 'true, true', 'true, false'].map((text): [HeaderLines, string] => [
+      { ...connection, 'neon-pool-opt-in': text },
+      'the header Neon-Pool-Opt-In is neither true nor false',
+    ]),
     [{ ...connection, 'pgwake-timeout-ms': '0' }, 'the header Pgwake-Timeout-Ms is no number'],
     [{ ...connection, 'pgwake-timeout-ms': '1e3' }, 'the header Pgwake-Timeout-Ms is no number'],
   ])('refuses %j', (lines, words) => {
     expect(() => parseRequestHeaders(lines)).toThrow(words);
+  });
+
+  it.each([
+    [undefined, true],
+    ['true', true],
+    ['false', false],
+  ])('takes a pooled connection to be wanted unless told otherwise: %s', (text, pooled) => {
+    expect(parseRequestHeaders({ ...connection, 'neon-pool-opt-in': text }).pooled).toBe(pooled);
   });
 
   it('reads how long the client waits', () => {

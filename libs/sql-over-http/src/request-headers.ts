@@ -1,4 +1,5 @@
-// What the headers of a request ask for. A boolean header counts only when it is exactly `true`.
+// What the headers of a request ask for. A boolean header counts only when it is exactly `true`; only for pooling, which is
+// what everybody gets who says nothing, a word that is neither `true` nor `false` is refused.
 // Content-Type is never looked at: the driver sends JSON as text/plain.
 
 import { type ConnectionString, parseConnectionString } from './connection-string.js';
@@ -33,6 +34,8 @@ export interface RequestHeaders {
   readonly output: OutputModes;
   /** For a batch; without effect on a single query. */
   readonly transaction: TransactionOptions;
+  /** Whether it may be served by a connection that served others. */
+  readonly pooled: boolean;
   /** How long the client wants to wait at most, in milliseconds. */
   readonly timeoutMs: number | undefined;
 }
@@ -52,6 +55,7 @@ export const headerNames = {
   isolationLevel: 'neon-batch-isolation-level',
   readOnly: 'neon-batch-read-only',
   deferrable: 'neon-batch-deferrable',
+  poolOptIn: 'neon-pool-opt-in',
   timeout: 'pgwake-timeout-ms',
 } as const;
 
@@ -68,6 +72,7 @@ export function parseRequestHeaders(lines: HeaderLines): RequestHeaders {
       arrayMode: isTrue(lines, headerNames.arrayMode),
     },
     transaction: parseTransactionOptions(lines),
+    pooled: parsePooled(lines),
     timeoutMs: parseTimeout(lines),
   };
 }
@@ -116,6 +121,15 @@ function parseToken(lines: HeaderLines, { password }: ConnectionString): string 
   if (token === undefined) throw invalidRequest('the header Authorization is not of the form Bearer <token>');
   if (password !== '') throw invalidRequest('it has both a password and a token');
   return token;
+}
+
+/** Drivers up to 0.8 say `true` where they were told to; later ones take it for granted and say nothing. */
+function parsePooled(lines: HeaderLines): boolean {
+  const text = lines[headerNames.poolOptIn];
+  if (text !== undefined && text !== 'true' && text !== 'false') {
+    throw invalidRequest('the header Neon-Pool-Opt-In is neither true nor false');
+  }
+  return text !== 'false';
 }
 
 function parseTimeout(lines: HeaderLines): number | undefined {

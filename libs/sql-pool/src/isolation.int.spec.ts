@@ -304,6 +304,45 @@ describe('the next request on the same connection', () => {
     expect(closed).toEqual(['resetFailed']);
   });
 
+  describe('after a connection that dblink keeps by name', () => {
+    const asBoss = { role: 'boss' } as const;
+    const connect = () =>
+      `SELECT dblink_connect('kept', 'host=${postgres.host} port=${postgres.port} dbname=boss user=boss password=secret')`;
+    const kept = 'SELECT dblink_get_connections()';
+
+    beforeEach(async () => {
+      await asks(
+        [
+          'CREATE EXTENSION IF NOT EXISTS dblink',
+          `CREATE OR REPLACE FUNCTION keep() RETURNS text LANGUAGE sql AS $$ ${connect()} $$`,
+          `CREATE OR REPLACE FUNCTION look() RETURNS text[] LANGUAGE sql AS $$ ${kept} $$`,
+        ],
+        asBoss,
+      );
+      closed = [];
+    });
+
+    it('gets another connection, where the request that made it said so', async () => {
+      const own = await ask([connect(), kept], asBoss);
+      expect([failure(own), own.values]).toEqual([undefined, ['OK', '{kept}']]);
+      const next = await ask(['SELECT look()'], asBoss);
+      expect([failure(next), next.values]).toEqual([undefined, [null]]);
+      expect(next.pid).not.toBe(own.pid);
+      expect(closed).toEqual(['resetFailed']);
+    });
+
+    it('finds it where a function hid it, as ADR 9 says, until the connection is worn', async () => {
+      start({ maxPerEndpoint: 1, maxUses: 3 });
+      const own = await ask(['SELECT keep()'], asBoss);
+      for (let uses = 2; uses <= 3; uses += 1) {
+        expect(await ask(['SELECT look()'], asBoss)).toMatchObject({ pid: own.pid, values: ['{kept}'] });
+      }
+      const next = await ask(['SELECT look()'], asBoss);
+      expect([failure(next), next.values]).toEqual([undefined, [null]]);
+      expect(closed).toEqual(['worn']);
+    });
+  });
+
   describe('after a timeout of 1 ms and many temporary tables', () => {
     const leave = [
       ...Array.from({ length: 30 }, (_, n) => `CREATE TEMP TABLE t${n} AS SELECT generate_series(1, 200)`),
