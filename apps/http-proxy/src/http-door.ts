@@ -22,6 +22,7 @@ import {
   startTls,
 } from '@pgwake/proxy-kit';
 import { Client } from './client.js';
+import { DirectRequest } from './direct-request.js';
 import type { Exchange } from './exchange.js';
 import { endWith, refuseNoHttp } from './refuse-no-http.js';
 import { route } from './router.js';
@@ -66,6 +67,8 @@ export class HttpDoor implements ClientDoor {
   readonly #sockets = new Set<Socket>();
   /** By address and port: of a request both of Node's servers tell these, but not the socket that was accepted. */
   readonly #clients = new Map<string, Client>();
+  /** The same by what a request was found to have for a socket, for its next ones. */
+  readonly #clientBySocket = new WeakMap<Peer, Client>();
   readonly #sessions = new Set<ServerHttp2Session>();
   /** For those who have not said yet who they are. */
   readonly #drained = new AbortController();
@@ -116,7 +119,8 @@ export class HttpDoor implements ClientDoor {
 
   #createHttp1(): Server {
     const { receiveTimeoutMs, keepAliveMs } = this.#options;
-    const limits: ServerOptions = {
+    const options: ServerOptions<typeof DirectRequest> = {
+      IncomingMessage: DirectRequest,
       maxHeaderSize: maxHeaderBytes,
       headersTimeout: Math.min(headersTimeoutMs, receiveTimeoutMs),
       requestTimeout: receiveTimeoutMs,
@@ -124,7 +128,7 @@ export class HttpDoor implements ClientDoor {
       connectionsCheckingInterval: checkIntervalMs,
       insecureHTTPParser: false,
     };
-    const server = createServer(limits, (request, response) => this.#serve(request, response));
+    const server = createServer(options, (request, response) => this.#serve(request, response));
     server.maxRequestsPerSocket = maxRequestsPerSocket;
     server.on('clientError', refuseNoHttp);
     server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) =>
@@ -215,11 +219,19 @@ export class HttpDoor implements ClientDoor {
   }
 
   #serve(request: Exchange['request'] & { readonly socket: Peer }, response: Exchange['response']): void {
-    const client = this.#clients.get(keyOf(request.socket));
+    const client = this.#clientOf(request.socket);
     if (client === undefined) return void response.destroy(); // It has left.
     const exchange = { request, response, id: randomUUID() as string as SessionId, client };
     if (this.#draining) closeAfterwards(exchange);
     route(exchange, this.#options.sql);
+  }
+
+  #clientOf(socket: Peer): Client | undefined {
+    const known = this.#clientBySocket.get(socket);
+    if (known?.hasLeft === false) return known;
+    const client = this.#clients.get(keyOf(socket));
+    if (client !== undefined) this.#clientBySocket.set(socket, client);
+    return client;
   }
 
   #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
