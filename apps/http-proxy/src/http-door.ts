@@ -9,6 +9,7 @@ import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, type Server, type ServerOptions, ServerResponse, createServer } from 'node:http';
 import { type Http2Server, type ServerHttp2Session, createServer as createHttp2Server } from 'node:http2';
 import { type Server as Acceptor, type Socket, createServer as createAcceptor } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { GatewayError } from '@pgwake/gateway-errors';
 import type { SessionId } from '@pgwake/ids';
 import type { ClientLimits } from '@pgwake/limits';
@@ -21,8 +22,10 @@ import {
   readProxyHeader,
   startTls,
 } from '@pgwake/proxy-kit';
+import { AnswersDue } from './answers-due.js';
 import { Client } from './client.js';
 import { DirectRequest } from './direct-request.js';
+import { tell } from './error-answer.js';
 import type { Exchange } from './exchange.js';
 import { endWith, refuseNoHttp } from './refuse-no-http.js';
 import { route } from './router.js';
@@ -70,6 +73,8 @@ export class HttpDoor implements ClientDoor {
   /** The same by what a request was found to have for a socket, for its next ones. */
   readonly #clientBySocket = new WeakMap<Peer, Client>();
   readonly #sessions = new Set<ServerHttp2Session>();
+  /** Of HTTP/1.1. */
+  readonly #answersDue = new WeakMap<Duplex, AnswersDue>();
   /** For those who have not said yet who they are. */
   readonly #drained = new AbortController();
   #draining = false;
@@ -127,10 +132,18 @@ export class HttpDoor implements ClientDoor {
       keepAliveTimeout: keepAliveMs,
       connectionsCheckingInterval: checkIntervalMs,
       insecureHTTPParser: false,
+      // Else the second of two Hosts or Authorizations is dropped without a word, and somebody before us may believe it.
+      joinDuplicateHeaders: true,
+      // Whoever offers another protocol, such as h2c, is answered in this one. Node before 24.9 does not ask.
+      shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
     };
-    const server = createServer(options, (request, response) => this.#serve(request, response));
+    const server = createServer(options, (request, response) => {
+      this.#answersDueOn(request.socket).began(request, response);
+      this.#serve(request, response);
+    });
     server.maxRequestsPerSocket = maxRequestsPerSocket;
-    server.on('clientError', refuseNoHttp);
+    server.on('clientError', (error, socket) => refuseNoHttp(error, socket, this.#answersDueOn(socket)));
+    server.on('connect', (_request, socket) => endWith(socket, noTunnel(), 405));
     server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) =>
       this.#upgrade(request, socket, head),
     );
@@ -153,6 +166,14 @@ export class HttpDoor implements ClientDoor {
       if (this.#draining) session.close();
     });
     return server;
+  }
+
+  #answersDueOn(socket: Duplex): AnswersDue {
+    const known = this.#answersDue.get(socket);
+    if (known !== undefined) return known;
+    const answers = new AnswersDue();
+    this.#answersDue.set(socket, answers);
+    return answers;
   }
 
   #accept(socket: Socket): void {
@@ -223,6 +244,7 @@ export class HttpDoor implements ClientDoor {
     if (client === undefined) return void response.destroy(); // It has left.
     const exchange = { request, response, id: randomUUID() as string as SessionId, client };
     if (this.#draining) closeAfterwards(exchange);
+    if (!isHost(request.headers.host)) return tell(exchange, invalidRequest('its header Host names no host'));
     route(exchange, this.#options.sql);
   }
 
@@ -238,18 +260,29 @@ export class HttpDoor implements ClientDoor {
     const client = this.#clients.get(keyOf(socket));
     if (client === undefined || this.#draining) return void socket.destroy();
     // Its place among the limits was taken for requests; a session takes one of its own.
-    if (client.admitted)
-      return endWith(socket, new GatewayError('REQUEST_INVALID', { params: { what: ownConnection } }));
+    if (client.admitted) return endWith(socket, invalidRequest('a WebSocket needs a connection of its own'));
+    if (!isHost(request.headers.host)) return endWith(socket, invalidRequest('its header Host names no host'));
     this.#options.webSockets.upgrade(request, socket, head, client);
   }
 }
-
-const ownConnection = 'a WebSocket needs a connection of its own';
 
 type Peer = Pick<Socket, 'remoteAddress' | 'remotePort'>;
 
 function keyOf({ remoteAddress, remotePort }: Peer): string {
   return `${remoteAddress} ${remotePort}`;
+}
+
+/** RFC 9112, 3.2: whoever names two, or what is none, is refused. HTTP/2 may name none. */
+function isHost(host: string | undefined): boolean {
+  return host === undefined || /^(?:[A-Za-z0-9._~%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?$/.test(host);
+}
+
+function invalidRequest(what: string): GatewayError {
+  return new GatewayError('REQUEST_INVALID', { params: { what } });
+}
+
+function noTunnel(): GatewayError {
+  return invalidRequest('this is no proxy for other hosts');
 }
 
 /** HTTP/2 says so in its own way, which Node takes care of. */

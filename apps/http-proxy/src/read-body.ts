@@ -9,8 +9,10 @@ import type { Request } from './exchange.js';
  * which has to be aborted when the client leaves.
  */
 export function readBody(request: Request, limitBytes: number, signal: AbortSignal): Promise<Uint8Array> {
-  const { 'content-length': announced, 'content-encoding': encoding } = request.headers;
-  if (encoding !== undefined && encoding !== 'identity') {
+  const { 'content-length': announced, 'content-encoding': encoding, 'transfer-encoding': transfer } = request.headers;
+  const isCompressed = encoding !== undefined && encoding !== 'identity';
+  // Node takes the chunks apart and leaves other codings as they are.
+  if (isCompressed || (transfer !== undefined && transfer.toLowerCase() !== 'chunked')) {
     return Promise.reject(new GatewayError('REQUEST_INVALID', { params: { what: 'its body is compressed' } }));
   }
   if (Number(announced ?? 0) > limitBytes) return Promise.reject(tooLarge(limitBytes));

@@ -5,18 +5,20 @@ import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { GatewayError, toHttpBody } from '@pgwake/gateway-errors';
 import { renderErrorBody } from '@pgwake/sql-over-http';
+import type { AnswersDue } from './answers-due.js';
 
 /** A client that is still sending would lose the answer if the connection were closed at once. */
 const lingerMs = 1_000;
 
-/** For the 'clientError' event of a node:http server. */
-export function refuseNoHttp(error: NodeJS.ErrnoException, socket: Duplex): void {
+/** For the 'clientError' event of a node:http server. Where answers are due on the connection, it ends with the last of them. */
+export function refuseNoHttp(error: NodeJS.ErrnoException, socket: Duplex, answers: AnswersDue): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) {
     socket.destroy();
     return;
   }
   // Told already: Node says it again for whatever still comes.
   if (!socket.writable) return;
+  if (!answers.mayAnswerBrokenBytes) return answers.onceAllGiven(() => end(socket));
   switch (error.code) {
     case 'HPE_HEADER_OVERFLOW':
       return endWith(socket, invalid('its headers are too long'), 431);
@@ -37,7 +39,12 @@ export function endWith(socket: Duplex, error: GatewayError, status = error.entr
     'Access-Control-Allow-Origin: *',
     `Content-Length: ${body.length}`,
   ];
-  socket.end(Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), body]));
+  socket.write(Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), body]));
+  end(socket);
+}
+
+function end(socket: Duplex): void {
+  socket.end();
   // What it still sends is read, so that the end of the connection does not overtake the answer.
   socket.resume();
   setTimeout(() => socket.destroy(), lingerMs);

@@ -1,4 +1,4 @@
-// What is at which path. A WebSocket handshake never comes here: Node tells of it as 'upgrade'.
+// What is at which path, whatever host the target of the request names (RFC 9112, 3.2.2). A WebSocket handshake never comes here: Node tells of it as 'upgrade'.
 
 import type { Exchange } from './exchange.js';
 import { answer } from './exchange.js';
@@ -7,6 +7,7 @@ import type { SqlRoute } from './sql-route.js';
 const nothing = new Uint8Array(0);
 const notFound = Buffer.from('{"message":"there is nothing at this path; queries go to POST /sql"}');
 const notAllowed = Buffer.from('{"message":"queries are sent with POST"}');
+const isSql = /^(?:https?:\/\/[^/?#]*)?\/sql(?:\?|$)/i;
 const json = ['content-type', 'application/json'];
 
 /** What a browser asks before it sends a query from a page. */
@@ -22,8 +23,7 @@ const preflight = [
 
 export function route(exchange: Exchange, sql: SqlRoute): void {
   const { method, url = '' } = exchange.request;
-  const query = url.indexOf('?');
-  if ((query === -1 ? url : url.slice(0, query)) !== '/sql') answer(exchange, 404, json, notFound);
+  if (!isSql.test(url)) answer(exchange, 404, json, notFound);
   else if (method === 'POST') void sql.serve(exchange);
   else if (method === 'OPTIONS') answer(exchange, 200, preflight, nothing);
   else answer(exchange, 405, [...json, ...allow], notAllowed);

@@ -19,7 +19,7 @@ export interface OpenWebSocket {
   readonly duplex: WebSocketDuplex;
   /**
    * The host that the client wants, without a port: of `?address=host:port` as the serverless driver's `wsProxy` writes it,
-   * else of the Host header. Untrusted, in the client's own spelling.
+   * else of the target if that names one (RFC 9112, 3.2.2), else of the Host header. Untrusted, in the client's own spelling.
    */
   readonly host: string | undefined;
 }
@@ -72,6 +72,8 @@ function refuse(socket: Socket, status: string): void {
 }
 
 function wantedHost({ url = '/', headers }: IncomingMessage): string | undefined {
-  const address = URL.parse(url, 'http://localhost')?.searchParams.get('address');
-  return (address ?? headers.host)?.replace(/:[0-9]*$/, '') || undefined;
+  const target = URL.parse(url, 'http://localhost');
+  const address = target?.searchParams.get('address');
+  const host = url.startsWith('/') ? headers.host : target?.host;
+  return (address ?? host)?.replace(/:[0-9]*$/, '') || undefined;
 }

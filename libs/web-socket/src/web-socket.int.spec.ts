@@ -245,9 +245,12 @@ describe('the host that the client came for', () => {
     ['/v1?address=shop.db.example:5432', 'gateway.example', 'shop.db.example'],
     ['/anything?address=shop.db.example', 'gateway.example', 'shop.db.example'],
     ['/v2?address=', 'gateway.example', undefined],
+    ['http://shop.db.example:4444/v2', 'gateway.example', 'shop.db.example'],
   ])('of %s with Host %s is %s', async (path, host, wanted) => {
-    const client = open(await start(), path, { headers: { host } });
-    await once(client, 'open');
+    const socket = connect(await start(), '127.0.0.1');
+    sockets.push(socket);
+    socket.write(request({ Host: host }, 'GET', path));
+    await once(socket, 'data');
     expect((await first()).host).toBe(wanted);
   });
 });

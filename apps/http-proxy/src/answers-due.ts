@@ -1,0 +1,42 @@
+// Which answers a client of HTTP/1.1 still waits for on one connection. An error that is written beside them would be taken for
+// the answer to another request, or stand in the middle of one.
+
+import type { IncomingMessage } from 'node:http';
+
+type Request = Pick<IncomingMessage, 'complete'>;
+
+interface Response {
+  readonly headersSent: boolean;
+  once(event: 'close', listener: () => void): unknown;
+}
+
+export class AnswersDue {
+  #latest: { readonly request: Request; readonly response: Response } | undefined;
+  #due = 0;
+  #onAllGiven: (() => void) | undefined;
+
+  /** Requests come in their order, each before the answer to the last one is complete if the client likes. */
+  began(request: Request, response: Response): void {
+    this.#latest = { request, response };
+    this.#due += 1;
+    response.once('close', () => {
+      this.#due -= 1;
+      if (this.#due === 0) this.#onAllGiven?.();
+    });
+  }
+
+  /**
+   * Whether an answer to what came last, which the parser has given up on, would be taken for just that. The broken bytes are
+   * the body of the latest request, if that is not complete, and else belong to a request of which nothing is known.
+   */
+  get mayAnswerBrokenBytes(): boolean {
+    if (this.#latest === undefined || this.#latest.request.complete) return this.#due === 0;
+    return this.#due === 1 && !this.#latest.response.headersSent;
+  }
+
+  /** Calls `act` when no answer is due any more, at once if that is so already. */
+  onceAllGiven(act: () => void): void {
+    this.#onAllGiven = act;
+    if (this.#due === 0) act();
+  }
+}
