@@ -21,6 +21,8 @@ export class AnswersDue {
     this.#due += 1;
     response.once('close', () => {
       this.#due -= 1;
+      // It has the password in its headers, and the connection may stay open for long.
+      if (this.#latest?.request === request && request.complete) this.#latest = undefined;
       if (this.#due === 0) this.#onAllGiven?.();
     });
   }

@@ -3,21 +3,15 @@
 
 import type { Connector, JourneyReport } from '@pgwake/connect-core';
 import type { GatewayError } from '@pgwake/gateway-errors';
-import type { EndpointId, RoleName, SessionId } from '@pgwake/ids';
-import type { PasswordProof } from '@pgwake/password-check';
+import type { SessionId } from '@pgwake/ids';
 import type { ComputeNetwork } from '@pgwake/pg-dial';
 import { type QueryConnection, type QueryConnectionSettings, createQueryDial } from '@pgwake/pg-query';
-import type { ConnectionString } from '@pgwake/sql-over-http';
 import type { SqlPool } from '@pgwake/sql-pool';
+import type { Caller } from './caller.js';
 
-/** What a request wants a connection for, proved. */
+/** What a request wants a connection for. */
 export interface Wanted {
-  readonly endpoint: EndpointId;
-  readonly role: RoleName;
-  readonly database: string;
-  /** Further startup parameters of the session. */
-  readonly parameters: ConnectionString['parameters'];
-  readonly proof: PasswordProof;
+  readonly caller: Caller;
   /** Whether a connection that served others will do. One that is opened for it alone counts among those of its endpoint too. */
   readonly pooled: boolean;
   readonly sessionId: SessionId;
@@ -40,7 +34,8 @@ export interface ComputePoolDeps {
 
 export function createComputePool({ pool, connector, network, connection, onJourney }: ComputePoolDeps): ComputePool {
   async function open(wanted: Wanted): Promise<QueryConnection> {
-    const { endpoint, role: user, database, parameters, proof, sessionId, signal } = wanted;
+    const { caller, sessionId, signal } = wanted;
+    const { endpoint, role: user, database, parameters, proof } = caller;
     const mechanism = createQueryDial({ user, database, parameters, keys: proof.keys }, network, connection);
     const result = await connector.connectToCompute({ endpoint, sessionId, user, mechanism, signal });
     onJourney(wanted, result.report, result.ok ? undefined : result.error);
@@ -52,13 +47,8 @@ export function createComputePool({ pool, connector, network, connection, onJour
 
   return {
     use(wanted, work) {
-      const { endpoint, role, database, parameters, proof, pooled, signal } = wanted;
-      // Sessions that began with other parameters are other sessions.
-      const credential = JSON.stringify([proof.fingerprint, parameters]);
-      return pool.use(
-        { key: { endpoint, role, database, credential }, reuse: pooled, open: () => open(wanted), signal },
-        work,
-      );
+      const { caller, pooled, signal } = wanted;
+      return pool.use({ key: caller.poolKey, reuse: pooled, open: () => open(wanted), signal }, work);
     },
   };
 }

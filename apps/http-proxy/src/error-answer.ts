@@ -17,13 +17,15 @@ export function tell(exchange: Exchange, error: GatewayError, statementIndex?: n
   }
   const { status, body } = toHttpBody(error);
   const fromDriver = isFromDriver(request.headers);
-  const retryAfter = statusesToTryAgain.includes(status) && {
-    'retry-after': Math.max(1, Math.ceil((error.retryAfterMs ?? defaultRetryAfterMs) / 1000)),
-  };
+  const retryAfterMs = statusesToTryAgain.includes(status) ? (error.retryAfterMs ?? defaultRetryAfterMs) : undefined;
   answer(
     exchange,
     fromDriver ? 400 : status,
-    { 'content-type': 'application/json', ...(fromDriver && { 'pgwake-status': status }), ...retryAfter },
+    [
+      ...['content-type', 'application/json'],
+      ...(fromDriver ? ['pgwake-status', status] : []),
+      ...(retryAfterMs === undefined ? [] : ['retry-after', Math.max(1, Math.ceil(retryAfterMs / 1000))]),
+    ],
     renderErrorBody({ ...body, ...(statementIndex !== undefined && { statementIndex }) }),
   );
 }

@@ -1,6 +1,6 @@
 // One request and its answer, over HTTP/1.1 or HTTP/2.
 
-import type { IncomingHttpHeaders } from 'node:http';
+import { type IncomingHttpHeaders, ServerResponse } from 'node:http';
 import type { SessionId } from '@pgwake/ids';
 import type { Client } from './client.js';
 
@@ -11,18 +11,16 @@ export interface Request {
   readonly headers: IncomingHttpHeaders;
   on(event: 'data', listener: (chunk: Uint8Array) => void): unknown;
   on(event: 'end', listener: () => void): unknown;
-  off(event: 'data', listener: (chunk: Uint8Array) => void): unknown;
-  off(event: 'end', listener: () => void): unknown;
-  resume(): unknown;
 }
 
 /** What is used of a response; Node's classes for both versions have it. */
 export interface Response {
   readonly headersSent: boolean;
-  writeHead(status: number, headers: Headers): unknown;
+  writeHead(status: number, headers: Record<string, string | number>): unknown;
   /** False: no more for now, until 'drain'. */
   write(chunk: Uint8Array): boolean;
   end(chunk: Uint8Array): unknown;
+  end(text: string, encoding: 'latin1'): unknown;
   destroy(): unknown;
   on(event: 'drain' | 'close' | 'error', listener: () => void): unknown;
   off(event: 'drain' | 'close' | 'error', listener: () => void): unknown;
@@ -36,24 +34,48 @@ export interface Exchange {
   readonly client: Client;
 }
 
-/** Built from constants and own numbers only: nothing that a client sent stands in a header of ours. */
-export type Headers = Readonly<Record<string, string | number>>;
+/**
+ * Names and values in turn. Built from constants and own numbers only: nothing that a client sent stands in a header of ours.
+ */
+export type Headers = readonly (string | number)[];
 
 /** Browsers may use this from any page: whoever has the password may. No cookies are read or set. */
-const everyAnswer: Headers = {
-  'access-control-allow-origin': '*',
-  'access-control-expose-headers':
-    'Neon-Request-Id, Neon-Batch-Isolation-Level, Neon-Batch-Read-Only, Neon-Batch-Deferrable, Pgwake-Status, Retry-After',
-  'cache-control': 'no-store',
-};
+const everyAnswer: Headers = [
+  'access-control-allow-origin',
+  '*',
+  'access-control-expose-headers',
+  'Neon-Request-Id, Neon-Batch-Isolation-Level, Neon-Batch-Read-Only, Neon-Batch-Deferrable, Pgwake-Status, Retry-After',
+  'cache-control',
+  'no-store',
+  'neon-request-id',
+];
+
+/** Longer ones are not copied. */
+const longestCopiedBytes = 16 * 1024;
 
 /** Sends the head of an answer. */
 export function writeHead({ response, id }: Exchange, status: number, headers: Headers): void {
-  response.writeHead(status, { ...everyAnswer, 'neon-request-id': id, ...headers });
+  const lines = [...everyAnswer, id, ...headers];
+  // Node writes a list as it stands; of an object it first makes one.
+  if (response instanceof ServerResponse) response.writeHead(status, lines);
+  else response.writeHead(status, toRecord(lines));
 }
 
-/** Sends a whole answer. */
-export function answer(exchange: Exchange, status: number, headers: Headers, body: Uint8Array): void {
-  writeHead(exchange, status, { ...headers, 'content-length': body.length });
-  exchange.response.end(body);
+/** Sends a whole answer. `body` is the caller's again when this returns true. */
+export function answer(exchange: Exchange, status: number, headers: Headers, body: Uint8Array): boolean {
+  const { response } = exchange;
+  writeHead(exchange, status, [...headers, 'content-length', body.length]);
+  if (body.length > longestCopiedBytes || !(response instanceof ServerResponse)) {
+    response.end(body);
+    return false;
+  }
+  // As a text it goes out together with the head, in one piece; latin1 is how Node writes that, byte for byte.
+  response.end(Buffer.from(body.buffer, body.byteOffset, body.length).toString('latin1'), 'latin1');
+  return true;
+}
+
+function toRecord(lines: Headers): Record<string, string | number> {
+  const record: Record<string, string | number> = {};
+  for (let at = 0; at < lines.length; at += 2) record[String(lines[at])] = lines[at + 1] ?? '';
+  return record;
 }

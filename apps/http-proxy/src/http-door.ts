@@ -29,6 +29,7 @@ import {
 } from '@pgwake/proxy-kit';
 import { AnswersDue } from './answers-due.js';
 import { Client } from './client.js';
+import { DirectRequest } from './direct-request.js';
 import { tell } from './error-answer.js';
 import type { Exchange } from './exchange.js';
 import { endWith, refuseNoHttp } from './refuse-no-http.js';
@@ -74,6 +75,8 @@ export class HttpDoor implements ClientDoor {
   readonly #sockets = new Set<Socket>();
   /** By address and port: of a request both of Node's servers tell these, but not the socket that was accepted. */
   readonly #clients = new Map<string, Client>();
+  /** The same by what a request was found to have for a socket, for its next ones. */
+  readonly #clientBySocket = new WeakMap<Peer, Client>();
   readonly #sessions = new Set<ServerHttp2Session>();
   /** Of HTTP/1.1. */
   readonly #answersDue = new WeakMap<Duplex, AnswersDue>();
@@ -126,7 +129,8 @@ export class HttpDoor implements ClientDoor {
 
   #createHttp1(): Server {
     const { receiveTimeoutMs, keepAliveMs } = this.#options;
-    const limits: ServerOptions = {
+    const options: ServerOptions<typeof DirectRequest> = {
+      IncomingMessage: DirectRequest,
       maxHeaderSize: maxHeaderBytes,
       headersTimeout: Math.min(headersTimeoutMs, receiveTimeoutMs),
       requestTimeout: receiveTimeoutMs,
@@ -138,7 +142,7 @@ export class HttpDoor implements ClientDoor {
       // Whoever offers another protocol, such as h2c, is answered in this one. Node before 24.9 does not ask.
       shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
     };
-    const server = createServer(limits, (request, response) => {
+    const server = createServer(options, (request, response) => {
       this.#answersDueOn(request.socket).began(request, response);
       this.#serve(request, response);
     });
@@ -241,13 +245,21 @@ export class HttpDoor implements ClientDoor {
   }
 
   #serve(request: Exchange['request'] & { readonly socket: Peer }, response: Exchange['response']): void {
-    const client = this.#clients.get(keyOf(request.socket));
+    const client = this.#clientOf(request.socket);
     if (client === undefined) return void response.destroy(); // It has left.
     const exchange = { request, response, id: randomUUID() as string as SessionId, client };
     // There may be a place for its next connection; on this one it is refused whatever happens.
     if (this.#draining || client.refusal !== undefined) closeAfterwards(exchange);
     if (!isHost(request.headers.host)) return tell(exchange, invalidRequest('its header Host names no host'));
     route(exchange, this.#options.sql);
+  }
+
+  #clientOf(socket: Peer): Client | undefined {
+    const known = this.#clientBySocket.get(socket);
+    if (known?.hasLeft === false) return known;
+    const client = this.#clients.get(keyOf(socket));
+    if (client !== undefined) this.#clientBySocket.set(socket, client);
+    return client;
   }
 
   #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {

@@ -1,6 +1,7 @@
 // The body of a request, counted while it is read: no more than the limit is ever kept.
 
 import { GatewayError } from '@pgwake/gateway-errors';
+import { DirectRequest } from './direct-request.js';
 import type { Request } from './exchange.js';
 
 /**
@@ -18,25 +19,34 @@ export function readBody(request: Request, limitBytes: number, signal: AbortSign
   return new Promise((resolve, reject) => {
     const chunks: Uint8Array[] = [];
     let size = 0;
-    const settle = (finish: () => void) => {
-      request.off('data', onData);
-      request.off('end', onEnd);
+    let settled = false;
+    const settle = () => {
+      settled = true;
       signal.removeEventListener('abort', onAbort);
-      finish();
     };
-    const onData = (chunk: Uint8Array) => {
+    const onAbort = () => {
+      settle();
+      reject(signal.reason as Error);
+    };
+    const onChunk = (chunk: Uint8Array) => {
+      // The rest is read and dropped: a client that is still writing would not see the answer.
+      if (settled) return;
       size += chunk.length;
       chunks.push(chunk);
       if (size <= limitBytes) return;
-      settle(() => reject(tooLarge(limitBytes)));
-      // The rest is read and dropped: a client that is still writing would not see the answer.
-      request.resume();
+      chunks.length = 0;
+      settle();
+      reject(tooLarge(limitBytes));
     };
-    const onEnd = () => settle(() => resolve(join(chunks, size)));
-    const onAbort = () => settle(() => reject(signal.reason as Error));
+    const onEnd = () => {
+      if (settled) return;
+      settle();
+      resolve(join(chunks, size));
+    };
     if (signal.aborted) return onAbort();
     signal.addEventListener('abort', onAbort, { once: true });
-    request.on('data', onData);
+    if (request instanceof DirectRequest && request.readDirectly({ onChunk, onEnd })) return;
+    request.on('data', onChunk);
     request.on('end', onEnd);
   });
 }

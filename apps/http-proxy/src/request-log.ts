@@ -27,7 +27,7 @@ export function createRequestLog(log: Logger, metrics: ProxyMetrics, http: HttpM
 
 /** A journey that failed is told with the request it was made for. */
 export function createJourneyLog(log: Logger, metrics: ProxyMetrics): ComputePoolDeps['onJourney'] {
-  return ({ endpoint, role, database, sessionId }, journey, error) => {
+  return ({ caller: { endpoint, role, database }, sessionId }, journey, error) => {
     observeJourney(metrics, journey, error === undefined ? 'connected' : 'failed');
     const keys = { sessionId, endpoint, role, database, ...toJourneyKeys(journey) };
     if (error === undefined) log.info(keys, 'connected');

@@ -7,7 +7,7 @@ import {
   LineAnswer,
   type OutputModes,
   type RequestBody,
-  type RequestHeaders,
+  type RequestOptions,
   type ResultSink,
   echoTransactionOptions,
   renderErrorBody,
@@ -17,7 +17,8 @@ import { tell } from './error-answer.js';
 import { type Exchange, type Headers, answer, writeHead } from './exchange.js';
 
 export interface Results {
-  readonly sink: ResultSink;
+  /** Has `run` put its results into the sink, and sees to it that the connection reads on when it was asked to pause. */
+  take<R>(connection: QueryConnection, run: (sink: ResultSink) => Promise<R>): Promise<R>;
   /** All of it happened. */
   done(): void;
   /** `statementIndex`: which statement of a batch failed. */
@@ -25,7 +26,7 @@ export interface Results {
 }
 
 export interface ResultsOptions {
-  readonly headers: RequestHeaders;
+  readonly headers: RequestOptions;
   readonly body: RequestBody;
   readonly maxBytes: number;
   /** Called once when the answer would be longer. */
@@ -42,8 +43,12 @@ function createWhole(exchange: Exchange, options: ResultsOptions): Results {
     onTooLarge(new GatewayError('RESULT_TOO_LARGE', { params: { limit: String(maxBytes) } })),
   );
   return {
-    sink,
-    done: () => answer(exchange, 200, headersOf('application/json', options), sink.finish()),
+    // It never asks for a pause.
+    take: (_connection, run) => run(sink),
+    done: () => {
+      const text = sink.finish();
+      if (answer(exchange, 200, headersOf('application/json', options), text)) sink.reuse(text);
+    },
     failed: (error, statementIndex) => tell(exchange, error, statementIndex),
   };
 }
@@ -58,7 +63,14 @@ function createLines(exchange: Exchange, options: ResultsOptions): Results {
     return response.write(chunk);
   });
   return {
-    sink,
+    async take(connection, run) {
+      const onDrain = () => connection.resume();
+      response.on('drain', onDrain);
+      const ended = await run(sink);
+      // The connection will be somebody else's.
+      response.off('drain', onDrain);
+      return ended;
+    },
     done: () => {
       begin();
       response.end(sink.finish());
@@ -72,16 +84,9 @@ function createLines(exchange: Exchange, options: ResultsOptions): Results {
   };
 }
 
-/** Reads on when the client has taken what was sent. Gives what ends that: the connection will be somebody else's. */
-export function readOnDrain({ response }: Exchange, connection: QueryConnection): () => void {
-  const onDrain = () => connection.resume();
-  response.on('drain', onDrain);
-  return () => response.off('drain', onDrain);
-}
-
 function headersOf(contentType: string, { headers, body }: ResultsOptions): Headers {
-  const echoed = body.kind === 'batch' && echoTransactionOptions(headers.transaction);
-  return { 'content-type': contentType, ...echoed };
+  if (body.kind === 'single') return ['content-type', contentType];
+  return ['content-type', contentType, ...Object.entries(echoTransactionOptions(headers.transaction)).flat()];
 }
 
 function modesOf({ headers: { output }, body }: ResultsOptions): OutputModes[] {

@@ -8,22 +8,23 @@ const nothing = new Uint8Array(0);
 const notFound = Buffer.from('{"message":"there is nothing at this path; queries go to POST /sql"}');
 const notAllowed = Buffer.from('{"message":"queries are sent with POST"}');
 const isSql = /^(?:https?:\/\/[^/?#]*)?\/sql(?:\?|$)/i;
-const json = { 'content-type': 'application/json' };
+const json = ['content-type', 'application/json'];
 
 /** What a browser asks before it sends a query from a page. */
-const preflight = {
-  allow: 'OPTIONS, POST',
-  'access-control-allow-methods': 'POST, OPTIONS',
-  'access-control-allow-headers':
-    'Authorization, Content-Type, Neon-Connection-String, Neon-Raw-Text-Output, Neon-Array-Mode, Neon-Pool-Opt-In, ' +
+const allow = ['allow', 'OPTIONS, POST'];
+const preflight = [
+  ...allow,
+  ...['access-control-allow-methods', 'POST, OPTIONS'],
+  'access-control-allow-headers',
+  'Authorization, Content-Type, Neon-Connection-String, Neon-Raw-Text-Output, Neon-Array-Mode, Neon-Pool-Opt-In, ' +
     'Neon-Batch-Isolation-Level, Neon-Batch-Read-Only, Neon-Batch-Deferrable, Pgwake-Timeout-Ms',
-  'access-control-max-age': 86_400,
-};
+  ...['access-control-max-age', 86_400],
+];
 
 export function route(exchange: Exchange, sql: SqlRoute): void {
   const { method, url = '' } = exchange.request;
-  if (!isSql.test(url)) return answer(exchange, 404, json, notFound);
-  if (method === 'POST') void sql.serve(exchange);
+  if (!isSql.test(url)) answer(exchange, 404, json, notFound);
+  else if (method === 'POST') void sql.serve(exchange);
   else if (method === 'OPTIONS') answer(exchange, 200, preflight, nothing);
-  else answer(exchange, 405, { ...json, allow: preflight.allow }, notAllowed);
+  else answer(exchange, 405, [...json, ...allow], notAllowed);
 }

@@ -6,14 +6,25 @@ import { GatewayError, isGatewayError } from '@pgwake/gateway-errors';
 import type { EndpointId, RoleName } from '@pgwake/ids';
 import type { PasswordCheck, PasswordProof } from '@pgwake/password-check';
 import type { QueryRequest } from '@pgwake/pg-query';
-import { type RequestBody, type RequestHeaders, parseRequestBody, parseRequestHeaders } from '@pgwake/sql-over-http';
+import {
+  type HeaderLines,
+  type RequestBody,
+  type RequestHeaders,
+  type RequestOptions,
+  parseRequestBody,
+  parseRequestHeaders,
+  parseRequestOptions,
+} from '@pgwake/sql-over-http';
+import { ArrivalList } from '@pgwake/sql-pool';
 import type { TokenCheck } from '@pgwake/token-check';
+import { type Caller, KnownCallers, createCaller } from './caller.js';
 import type { ComputePool } from './compute-pool.js';
+import { Deadlines } from './deadlines.js';
 import { tell } from './error-answer.js';
 import type { Exchange } from './exchange.js';
 import { identifyRequest } from './identify-request.js';
 import { readBody } from './read-body.js';
-import { createResults, readOnDrain } from './results.js';
+import { createResults } from './results.js';
 
 export interface SqlRouteDeps {
   readonly passwords: PasswordCheck;
@@ -66,14 +77,21 @@ interface Claim {
 
 export class SqlRoute {
   readonly #deps: SqlRouteDeps;
-  readonly #underWay = new Set<Call>();
+  readonly #callers = new KnownCallers();
+  readonly #underWay = new ArrivalList<Call>();
+
+  readonly #timeouts: Deadlines<Call>;
+  readonly #slowBodies: Deadlines<Call>;
 
   constructor(deps: SqlRouteDeps) {
+    const { requestTimeoutMs, receiveTimeoutMs } = deps.limits;
     this.#deps = deps;
+    this.#timeouts = new Deadlines(requestTimeoutMs, ({ abort }) => abort.abort(timedOut(requestTimeoutMs)));
+    this.#slowBodies = new Deadlines(receiveTimeoutMs, ({ abort }) => abort.abort(new GatewayError('CLIENT_TOO_SLOW')));
   }
 
   get underWay(): readonly Exchange[] {
-    return [...this.#underWay].map(({ exchange }) => exchange);
+    return this.#underWay.toArray().map(({ exchange }) => exchange);
   }
 
   /** Resolves when the request is answered, or its client gone. Never rejects. */
@@ -84,14 +102,16 @@ export class SqlRoute {
     response.on('close', onClose);
     // 'close' follows. An 'error' that nobody hears would end the process.
     response.on('error', ignore);
-    this.#underWay.add(call);
+    const standing = this.#underWay.add(call);
+    const timeout = this.#timeouts.add(call, call.startedMs);
     try {
       await this.#answer(call);
     } catch (error) {
       call.error = isGatewayError(error) ? error : new GatewayError('INTERNAL', { cause: error });
       tell(exchange, call.error);
     }
-    this.#underWay.delete(call);
+    this.#underWay.remove(standing);
+    this.#timeouts.delete(timeout);
     response.off('close', onClose);
     const { endpoint, role, error } = call;
     this.#deps.observer.served({ exchange, durationMs: performance.now() - call.startedMs, endpoint, role, error });
@@ -99,31 +119,53 @@ export class SqlRoute {
 
   /** Ends what is under way; everybody is told DRAINING. */
   endAll(): void {
-    for (const { abort } of this.#underWay) abort.abort(new GatewayError('DRAINING'));
+    for (const { abort } of this.#underWay.toArray()) abort.abort(new GatewayError('DRAINING'));
   }
 
   async #answer(call: Call): Promise<void> {
     const { requestTimeoutMs } = this.#deps.limits;
-    const headers = parseRequestHeaders(call.exchange.request.headers);
-    const limitMs = Math.min(requestTimeoutMs, headers.timeoutMs ?? Infinity);
-    const limit = setTimeout(() => call.abort.abort(timedOut(limitMs)), limitMs);
+    const lines = call.exchange.request.headers;
+    const known = this.#callers.find(lines);
+    const headers = known === undefined ? parseRequestHeaders(lines) : parseRequestOptions(lines);
+    const { timeoutMs = Infinity } = headers;
+    const limit =
+      timeoutMs < requestTimeoutMs ? setTimeout(() => call.abort.abort(timedOut(timeoutMs)), timeoutMs) : undefined;
     try {
-      await this.#query(call, headers);
+      const caller = known !== undefined && this.#recognise(call, known) ? known : await this.#meet(call, lines);
+      await this.#query(call, caller, headers);
     } finally {
       clearTimeout(limit);
     }
   }
 
-  async #query(call: Call, headers: RequestHeaders): Promise<void> {
-    const { pool, domains, limits } = this.#deps;
-    const { exchange, abort } = call;
-    const { id: sessionId } = exchange;
+  /** False: it has to prove itself. */
+  #recognise(call: Call, { endpoint, role, proof }: Caller): boolean {
+    const { client, id: sessionId } = call.exchange;
+    call.endpoint = endpoint;
+    call.role = role;
+    if (client.refusal !== undefined) throw client.refusal;
+    client.requireTries(endpoint);
+    if (!this.#deps.passwords.stillProves(proof, { endpoint, role, sessionId, address: client.address })) return false;
+    client.passwordProved(endpoint);
+    return true;
+  }
+
+  /** The long way. */
+  async #meet(call: Call, lines: HeaderLines): Promise<Caller> {
+    const headers = parseRequestHeaders(lines);
     const { user: role, database } = headers.connection;
-    const { endpoint, parameters } = identifyRequest(headers.connection, domains);
+    const { endpoint, parameters } = identifyRequest(headers.connection, this.#deps.domains);
     call.endpoint = endpoint;
     call.role = role;
     const proof = await this.#prove(call, { endpoint, role, headers });
+    const caller = createCaller({ endpoint, role, database, parameters, proof });
+    if (headers.token === undefined) this.#callers.remember(lines, caller);
+    return caller;
+  }
 
+  async #query(call: Call, caller: Caller, headers: RequestOptions): Promise<void> {
+    const { pool, limits } = this.#deps;
+    const { exchange, abort } = call;
     // Not before: who cannot log in cannot make us keep ten megabytes.
     const body = parseRequestBody(await this.#receive(call));
     const results = createResults(exchange, {
@@ -135,15 +177,9 @@ export class SqlRoute {
     const request = toQueryRequest(body, headers);
     if (request.statements.length === 0) return results.done();
 
-    const { pooled } = headers;
     const outcome = await pool.use(
-      { endpoint, role, database, parameters, proof, pooled, sessionId, signal: abort.signal },
-      async (connection) => {
-        const release = readOnDrain(exchange, connection);
-        const ended = await connection.run(request, results.sink, abort.signal);
-        release();
-        return ended;
-      },
+      { caller, pooled: headers.pooled, sessionId: exchange.id, signal: abort.signal },
+      (connection) => results.take(connection, (sink) => connection.run(request, sink, abort.signal)),
     );
     if (outcome.kind === 'done') return results.done();
     call.error = outcome.error;
@@ -174,18 +210,17 @@ export class SqlRoute {
     return outcome.value;
   }
 
-  async #receive({ exchange, abort }: Call): Promise<Uint8Array> {
-    const { maxRequestBytes, receiveTimeoutMs } = this.#deps.limits;
-    const limit = setTimeout(() => abort.abort(new GatewayError('CLIENT_TOO_SLOW')), receiveTimeoutMs);
+  async #receive(call: Call): Promise<Uint8Array> {
+    const slowBody = this.#slowBodies.add(call, performance.now());
     try {
-      return await readBody(exchange.request, maxRequestBytes, abort.signal);
+      return await readBody(call.exchange.request, this.#deps.limits.maxRequestBytes, call.abort.signal);
     } finally {
-      clearTimeout(limit);
+      this.#slowBodies.delete(slowBody);
     }
   }
 }
 
-function toQueryRequest(body: RequestBody, { transaction }: RequestHeaders): QueryRequest {
+function toQueryRequest(body: RequestBody, { transaction }: RequestOptions): QueryRequest {
   // Alone a statement is a transaction of its own, or may be one of those that run in none.
   return body.kind === 'single' ? { statements: [body.statement] } : { statements: body.statements, transaction };
 }

@@ -34,16 +34,21 @@ export class AnswerCache<T> {
   }
 
   /** At most two seconds old. Rejects as `ask` does, or with the reason of `signal`. */
-  read(request: EndpointAccessRequest, signal: AbortSignal): Promise<Answered<T>> {
+  async read(request: EndpointAccessRequest, signal: AbortSignal): Promise<Answered<T>> {
+    return this.readNow(request) ?? this.readSince(request, this.#now() - maxAgeMs, signal);
+  }
+
+  /** The same without waiting; `undefined` if nothing is known that is new enough. */
+  readNow(request: EndpointAccessRequest): Answered<T> | undefined {
     const now = this.#now();
     const key = keyOf(request);
     const known = this.#known.get(key);
-    if (known === undefined || known.askedAtMs < now - maxAgeMs) return this.readSince(request, now - maxAgeMs, signal);
+    if (known === undefined || known.askedAtMs < now - maxAgeMs) return undefined;
     // Whoever finds it too old next is told why it could not be had.
     if (known.askedAtMs < now - refreshAfterMs && !this.#questions.has(key)) {
       this.#question(request).answered.catch(() => undefined);
     }
-    return Promise.resolve(known);
+    return known;
   }
 
   /** What wake-service answered to a question that was asked at `notBeforeMs` or later. */

@@ -8,3 +8,4 @@ export {
   type ProvedPassword,
   createPasswordCheck,
 } from './password-check.js';
+export { KnownSecrets } from './known-secrets.js';

@@ -230,3 +230,46 @@ describe('when wake-service does not answer', () => {
     await expect(check.prove(login('right'), never)).rejects.toMatchObject({ code: 'INTERNAL' });
   });
 });
+
+describe('a proof given before', () => {
+  const { endpoint, role, address } = login('right');
+
+  it('counts at once as long as the verifier is the same and no older than two seconds', async () => {
+    const proof = await check.prove(login('right'), never);
+    expect(check.stillProves(proof, { endpoint, role, sessionId, address })).toBe(true);
+    nowMs += 2_001;
+    expect(check.stillProves(proof, { endpoint, role, sessionId, address })).toBe(false);
+    await check.prove(login('right'), never);
+    expect(check.stillProves(proof, { endpoint, role, sessionId, address })).toBe(true);
+  });
+
+  it('counts no more once the password was changed', async () => {
+    const proof = await check.prove(login('right'), never);
+    access.verifier = await deriveVerifier('other', quick);
+    nowMs += 2_001;
+    const newer = await check.prove(login('other'), never);
+    expect(check.stillProves(proof, { endpoint, role, sessionId, address })).toBe(false);
+    expect(check.stillProves(newer, { endpoint, role, sessionId, address })).toBe(true);
+  });
+
+  it('counts no more for an endpoint that was disabled, or from a network that is not allowed any more', async () => {
+    const proof = await check.prove(login('right'), never);
+    access.allowedNetworks = ['198.51.100.0/24'];
+    nowMs += 2_001;
+    await expect(check.prove(login('right'), never)).rejects.toMatchObject({ code: 'IP_NOT_ALLOWED' });
+    expect(check.stillProves(proof, { endpoint, role, sessionId, address })).toBe(false);
+    expect(check.stillProves(proof, { endpoint, role, sessionId, address: '198.51.100.9' })).toBe(true);
+    access.disabled = true;
+    nowMs += 2_001;
+    await expect(check.prove({ ...login('right'), address: '198.51.100.9' }, never)).rejects.toMatchObject({
+      code: 'ENDPOINT_DISABLED',
+    });
+    expect(check.stillProves(proof, { endpoint, role, sessionId, address: '198.51.100.9' })).toBe(false);
+  });
+
+  it('is nothing where each password is checked against a verifier of its own time', async () => {
+    check = createPasswordCheck({ access, verifiers: 'live', now: () => nowMs });
+    const proof = await check.prove(login('right'), never);
+    expect(check.stillProves(proof, { endpoint, role, sessionId, address })).toBe(false);
+  });
+});

@@ -4,16 +4,16 @@
 // An unknown endpoint, an unknown role and a wrong password go the same way and give the same error. Only a password that
 // was proved is remembered, and that as a keyed hash.
 
-import { createHmac, randomBytes } from 'node:crypto';
 import { type ScramKeys, type ScramVerifier, checkPassword, parseVerifier } from '@pgwake/client-auth';
 import { GatewayError } from '@pgwake/gateway-errors';
 import type { EndpointId, RoleName, SessionId } from '@pgwake/ids';
 import { isAllowedBy } from '@pgwake/ip-networks';
 import type { EndpointAccess, EndpointAccessRequest } from '@pgwake/wake-api';
-import { LRUCache } from 'lru-cache';
 import { AnswerCache } from './answer-cache.js';
 import { FairQueue } from './fair-queue.js';
+import { createKeyedHash } from './keyed-hash.js';
 import { orAbort } from './or-abort.js';
+import { createMemory } from './proved-memory.js';
 
 /** Who may log in is wake-service's to say. Rejects with a GatewayError. */
 export interface AccessPort {
@@ -47,6 +47,11 @@ export interface PasswordCheck {
    * to be checked), WAKE_SERVICE_UNAVAILABLE, or with the reason of `signal`.
    */
   prove(login: PasswordLogin, signal: AbortSignal): Promise<ProvedPassword>;
+  /**
+   * Whether the same login, with the same password, would be proved again now, as far as that can be said at once. `false`
+   * says nothing: prove it. Only where recent verifiers do.
+   */
+  stillProves(proof: PasswordProof, login: Omit<PasswordLogin, 'password'>): boolean;
 }
 
 export interface PasswordCheckDeps {
@@ -57,6 +62,12 @@ export interface PasswordCheckDeps {
   readonly now: () => number;
 }
 
+interface Remembered {
+  readonly proof: PasswordProof;
+  /** That it was proved against. */
+  readonly verifier: string;
+}
+
 interface KnownVerifier extends EndpointAccess {
   readonly parsed: ScramVerifier;
 }
@@ -64,16 +75,13 @@ interface KnownVerifier extends EndpointAccess {
 /** Node derives keys on its four threads for such work; as many are left for names and files. */
 const derivationsAtOnce = 2;
 const maxWaitingPerEndpoint = 64;
-const maxKeys = 10_000;
-/** Unused for so long, keys are forgotten. */
-const keysIdleMs = 600_000;
 
 export function createPasswordCheck({ access, verifiers, now }: PasswordCheckDeps): PasswordCheck {
   const answers = new AnswerCache((request, signal) => readVerifier(access, request, signal), now);
   const queue = new FairQueue({ atOnce: derivationsAtOnce, maxWaitingPerLane: maxWaitingPerEndpoint });
-  const proved = new LRUCache<string, PasswordProof>({ max: maxKeys, ttl: keysIdleMs, updateAgeOnGet: true });
+  const proved = createMemory<Remembered>();
   const underWay = new Map<string, Promise<PasswordProof | undefined>>();
-  const hashKey = randomBytes(32);
+  const hash = createKeyedHash();
 
   async function check(
     login: PasswordLogin,
@@ -82,17 +90,17 @@ export function createPasswordCheck({ access, verifiers, now }: PasswordCheckDep
   ): Promise<PasswordProof | undefined> {
     // Before anything that costs: no password is looked at.
     if (!isAllowedBy(known.allowedNetworks, login.address)) throw new GatewayError('IP_NOT_ALLOWED');
-    const fingerprint = fingerprintOf(hashKey, login, known);
-    const proof = proved.get(fingerprint);
-    if (proof !== undefined) return proof;
+    const fingerprint = hash(fingerprintText(login, known));
+    const remembered = proved.get(fingerprint);
+    if (remembered !== undefined) return remembered.proof;
     let derivation = underWay.get(fingerprint);
     if (derivation === undefined) {
       derivation = queue
         .run(login.endpoint, () => checkPassword(login.password, known.parsed))
         .then((keys) => {
-          const derived = keys && { keys, fingerprint };
-          if (derived !== undefined) proved.set(fingerprint, derived);
-          return derived;
+          const proof = keys && { keys, fingerprint };
+          if (proof !== undefined) proved.set(fingerprint, { proof, verifier: known.verifier });
+          return proof;
         })
         .finally(() => underWay.delete(fingerprint));
       underWay.set(fingerprint, derivation);
@@ -118,6 +126,12 @@ export function createPasswordCheck({ access, verifiers, now }: PasswordCheckDep
       if (known.disabled) throw new GatewayError('ENDPOINT_DISABLED');
       return { ...proof, allowedNetworks: known.allowedNetworks };
     },
+
+    stillProves({ fingerprint }, login) {
+      const known = verifiers === 'recent' ? answers.readNow(login)?.answer : undefined;
+      if (known === undefined || known.disabled || !isAllowedBy(known.allowedNetworks, login.address)) return false;
+      return proved.get(fingerprint)?.verifier === known.verifier;
+    },
   };
 }
 
@@ -133,10 +147,6 @@ async function readVerifier(
 }
 
 /** NUL is in none of the names, so no two logins have the same text. */
-function fingerprintOf(
-  hashKey: Uint8Array,
-  { endpoint, role, password }: PasswordLogin,
-  { verifier }: KnownVerifier,
-): string {
-  return createHmac('sha256', hashKey).update(`${endpoint}\0${role}\0${verifier}\0${password}`).digest('base64');
+function fingerprintText({ endpoint, role, password }: PasswordLogin, { verifier }: KnownVerifier): string {
+  return `${endpoint}\0${role}\0${verifier}\0${password}`;
 }

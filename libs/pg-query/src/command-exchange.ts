@@ -5,13 +5,19 @@ import { type TransactionStatus, backendTag, parseDataRow, parseReadyForQuery } 
 import type { Exchange, Step } from './exchange.js';
 
 export interface Command {
-  /** The command tag that it has to answer with; `undefined` for a mere Sync, which has none. */
-  readonly tag: string | undefined;
+  /** The body of the CommandComplete that it has to answer with; `undefined` for a mere Sync, which has none. */
+  readonly completion: Uint8Array | undefined;
   /** The first columns of its only row. */
-  readonly row?: readonly string[];
+  readonly row?: readonly Uint8Array[];
 }
 
-const decoder = new TextDecoder();
+const encoder = new TextEncoder();
+
+/** `tag` as in `SELECT 1`. */
+export function expectCommand(tag: string, row?: readonly string[]): Command {
+  const completion = encoder.encode(`${tag}\0`);
+  return row === undefined ? { completion } : { completion, row: row.map((text) => encoder.encode(text)) };
+}
 
 export class CommandExchange implements Exchange {
   readonly ended: Promise<void>;
@@ -42,7 +48,7 @@ export class CommandExchange implements Exchange {
         if (!this.#isExpectedRow(body)) this.#failed = true;
         return 'more';
       case backendTag.commandComplete:
-        if (decoder.decode(body) !== `${this.#commands[this.#current]?.tag}\0`) this.#failed = true;
+        if (!isSame(body, this.#commands[this.#current]?.completion)) this.#failed = true;
         this.#completed += 1;
         return 'more';
       case backendTag.errorResponse:
@@ -63,10 +69,7 @@ export class CommandExchange implements Exchange {
     const row = parseDataRow(body);
     const expected = this.#commands[this.#current]?.row;
     if (row.kind === 'violation' || expected === undefined) return false;
-    return expected.every((text, column) => {
-      const value = row.value[column];
-      return value !== undefined && value !== null && decoder.decode(value) === text;
-    });
+    return expected.every((value, column) => isSame(value, row.value[column]));
   }
 
   #becomeReady(body: Uint8Array): Step {
@@ -74,7 +77,7 @@ export class CommandExchange implements Exchange {
     if (status.kind === 'violation') return 'outOfTurn';
     this.statusAtFirst ??= status.value;
     const command = this.#commands[this.#current];
-    if (this.#completed !== (command?.tag === undefined ? 0 : 1) || this.#rows !== (command?.row ? 1 : 0))
+    if (this.#completed !== (command?.completion === undefined ? 0 : 1) || this.#rows !== (command?.row ? 1 : 0))
       this.#failed = true;
     this.#completed = 0;
     this.#rows = 0;
@@ -84,4 +87,10 @@ export class CommandExchange implements Exchange {
     this.#end();
     return 'over';
   }
+}
+
+function isSame(bytes: Uint8Array, other: Uint8Array | null | undefined): boolean {
+  if (bytes.length !== other?.length) return false;
+  for (let at = 0; at < bytes.length; at += 1) if (bytes[at] !== other[at]) return false;
+  return true;
 }

@@ -11,7 +11,7 @@ import { CommandExchange } from './command-exchange.js';
 import type { Exchange } from './exchange.js';
 import { type QueryRequest, encodeRequest } from './query-request.js';
 import { type QueryFailure, RequestExchange } from './request-exchange.js';
-import { type CommandBatch, encodeCheck, encodeReset } from './reset-commands.js';
+import { type CommandBatch, createResets, encodeCheck } from './reset-commands.js';
 import type { ResultSink } from './result-sink.js';
 import { notSupported } from './server-error.js';
 
@@ -90,7 +90,9 @@ class SocketQueryConnection implements QueryConnection {
   #resetting = false;
   /** A cancel is on its way to the compute, or has been. */
   #cancelling: Promise<void> | undefined;
-  #corked = false;
+  readonly #encodeReset: ReturnType<typeof createResets>;
+  /** To be sent at the end of this turn. */
+  readonly #unsent: Uint8Array[] = [];
   #onClosed: (() => void) | undefined;
 
   constructor(parts: QueryConnectionParts) {
@@ -100,6 +102,7 @@ class SocketQueryConnection implements QueryConnection {
     this.pid = connection.backendKey.pid;
     this.#socket = connection.socket;
     this.#scanner = new MessageScanner({ maxBodyBytes: settings.maxMessageBytes });
+    this.#encodeReset = createResets(parts.user);
     const socket = this.#socket;
     socket.on('data', this.#onData);
     socket.on('error', (error) => this.#lose(lost(error.message)));
@@ -108,6 +111,10 @@ class SocketQueryConnection implements QueryConnection {
     // It may have failed between the dial and now; its events are over then.
     if (socket.destroyed || socket.readableEnded) this.#lose(lost('the compute closed the connection'));
     if (connection.residue.length > 0) this.#onData(connection.residue);
+    connection.reads?.lend((bytes) => {
+      this.#onData(bytes);
+      return 'returned';
+    });
     if (!this.closed) socket.resume();
   }
 
@@ -149,7 +156,12 @@ class SocketQueryConnection implements QueryConnection {
     if (!this.touched || this.closed) return !this.closed;
     if (this.#resetting) throw new Error('a reset is under way');
     this.#resetting = true;
-    const clean = await this.#tryReset();
+    const behind = this.#sendBehindRequest();
+    await behind?.ended;
+    const clean =
+      behind !== undefined && this.#isFinal(behind)
+        ? behind.succeeded && this.#request?.loadedLibrary !== true
+        : await this.#resetAfterwards();
     this.#resetting = false;
     if (!clean || this.closed) return false;
     this.touched = false;
@@ -160,7 +172,9 @@ class SocketQueryConnection implements QueryConnection {
 
   async check(): Promise<boolean> {
     if (this.closed || this.#exchanges.length > 0) return false;
-    return (await this.#command(encodeCheck())).succeeded;
+    const exchange = this.#sendCommand(encodeCheck());
+    await exchange.ended;
+    return exchange.succeeded;
   }
 
   close(): void {
@@ -176,41 +190,45 @@ class SocketQueryConnection implements QueryConnection {
     else this.#onClosed = listener;
   }
 
-  async #tryReset(): Promise<boolean> {
+  /** Without a round trip, if the request leaves the session as every request may. */
+  #sendBehindRequest(): CommandExchange | undefined {
+    return this.#leavesTraces || this.#mayStayOpen
+      ? undefined
+      : this.#sendCommand(this.#encodeReset({ rollBack: false }));
+  }
+
+  #isFinal({ statusAtFirst }: CommandExchange): boolean {
+    // A cancel may have been meant for the request and have hit the reset, or be about to hit what comes next.
+    return this.closed || (this.#cancelling === undefined && statusAtFirst === 'idle');
+  }
+
+  async #resetAfterwards(): Promise<boolean> {
     const request = this.#request;
-    if (!this.#leavesTraces && !this.#mayStayOpen) {
-      const behind = await this.#command(encodeReset(this.#parts.user, { rollBack: false }));
-      // A cancel may have been meant for the request and have hit the reset, or be about to hit what comes next.
-      const certain = this.#cancelling === undefined && behind.statusAtFirst === 'idle';
-      if (certain || this.closed) return behind.succeeded && request?.loadedLibrary !== true;
-    }
     await request?.ended;
     await this.#cancelling;
     if (this.closed || this.#leavesTraces || request?.loadedLibrary === true) return false;
-    return (await this.#command(encodeReset(this.#parts.user, { rollBack: request?.status !== 'idle' }))).succeeded;
+    const exchange = this.#sendCommand(this.#encodeReset({ rollBack: request?.status !== 'idle' }));
+    await exchange.ended;
+    return exchange.succeeded;
   }
 
-  async #command({ bytes, commands }: CommandBatch): Promise<CommandExchange> {
+  #sendCommand({ bytes, commands }: CommandBatch): CommandExchange {
     const exchange = new CommandExchange(commands);
     this.#send(bytes, exchange);
-    await exchange.ended;
     return exchange;
   }
 
   #send(bytes: Uint8Array, exchange: Exchange): void {
     this.#exchanges.push(exchange);
     // What is sent in one turn, a request and the reset behind it, goes out in one system call.
-    if (!this.#corked) {
-      this.#corked = true;
-      this.#socket.cork();
-      process.nextTick(this.#uncork);
-    }
-    this.#socket.write(bytes);
+    if (this.#unsent.length === 0) process.nextTick(this.#flush);
+    this.#unsent.push(bytes);
   }
 
-  readonly #uncork = (): void => {
-    this.#corked = false;
-    this.#socket.uncork();
+  readonly #flush = (): void => {
+    const [first, ...others] = this.#unsent.splice(0);
+    if (first === undefined || this.closed) return;
+    this.#socket.write(others.length === 0 ? first : Buffer.concat([first, ...others]));
   };
 
   #cancel(exchange: RequestExchange): void {

@@ -124,16 +124,19 @@ const statusLetters: Readonly<Record<TransactionStatus, string>> = {
   inFailedTransaction: 'E',
 };
 
+const statusByLetter: ReadonlyMap<number, Decoded<TransactionStatus>> = new Map(
+  (Object.keys(statusLetters) as TransactionStatus[]).map((status) => [
+    statusLetters[status].charCodeAt(0),
+    decoded(status),
+  ]),
+);
+
 export function encodeReadyForQuery(status: TransactionStatus = 'idle'): Uint8Array {
   return encodeMessage(backendTag.readyForQuery, encodeUtf8(statusLetters[status]));
 }
 
 export function parseReadyForQuery(body: Uint8Array): Decoded<TransactionStatus> {
-  const letter = decodeUtf8Leniently(body);
-  if (letter === statusLetters.idle) return decoded('idle');
-  if (letter === statusLetters.inTransaction) return decoded('inTransaction');
-  if (letter === statusLetters.inFailedTransaction) return decoded('inFailedTransaction');
-  return violation('malformed ready for query');
+  return (body.length === 1 && statusByLetter.get(body[0] ?? 0)) || violation('malformed ready for query');
 }
 
 /**

@@ -7,7 +7,14 @@ import { frontendTag } from './tags.js';
 const encoder = new TextEncoder();
 /** A UTF-16 unit becomes at most 3 bytes of UTF-8. Longer texts are encoded apart, so that the buffer fits them exactly. */
 const roomyTextLength = 1_024;
+/** Up to here a loop is quicker than a call into the encoder, and a view of the buffer for it. */
+const shortTextLength = 128;
 const maxParameters = 0xffff;
+
+/** Of the unnamed portal, all rows. */
+const describePortalMessage = Uint8Array.of(frontendTag.describe, 0, 0, 0, 6, 0x50, 0);
+const executeMessage = Uint8Array.of(frontendTag.execute, 0, 0, 0, 9, 0, 0, 0, 0, 0);
+const syncMessage = Uint8Array.of(frontendTag.sync, 0, 0, 0, 4);
 
 export class FrontendWriter {
   #buffer = new Uint8Array(512);
@@ -20,66 +27,74 @@ export class FrontendWriter {
 
   /** Throws RangeError for a text with NUL inside, as all that write text here. */
   query(sql: string): this {
-    return this.#message(frontendTag.query, () => this.#cString(sql));
+    const lengthAt = this.#begin(frontendTag.query);
+    this.#cString(sql);
+    return this.#finish(lengthAt);
   }
 
   /** The types of all parameters are left to the server. */
   parse(sql: string): this {
-    return this.#message(frontendTag.parse, () => {
-      this.#uint8(0);
-      this.#cString(sql);
-      this.#int16(0);
-    });
+    const lengthAt = this.#begin(frontendTag.parse);
+    this.#uint8(0);
+    this.#cString(sql);
+    this.#int16(0);
+    return this.#finish(lengthAt);
   }
 
   /** All values and all columns in text format. Throws RangeError for more parameters than a message can have. */
   bind(values: readonly (string | null)[]): this {
     if (values.length > maxParameters) throw new RangeError(`${values.length} parameters`);
-    return this.#message(frontendTag.bind, () => {
-      this.#uint8(0);
-      this.#uint8(0);
-      this.#int16(0);
-      this.#int16(values.length);
-      for (const value of values) {
-        const lengthAt = this.#end;
-        this.#int32(-1);
-        if (value === null) continue;
-        this.#text(value);
-        this.#patchInt32(lengthAt, this.#end - lengthAt - 4);
-      }
-      this.#int16(0);
-    });
+    const lengthAt = this.#begin(frontendTag.bind);
+    this.#uint8(0);
+    this.#uint8(0);
+    this.#int16(0);
+    this.#int16(values.length);
+    for (const value of values) {
+      const valueLengthAt = this.#end;
+      this.#int32(-1);
+      if (value === null) continue;
+      this.#text(value);
+      this.#patchInt32(valueLengthAt, this.#end - valueLengthAt - 4);
+    }
+    this.#int16(0);
+    return this.#finish(lengthAt);
   }
 
   describePortal(): this {
-    return this.#message(frontendTag.describe, () => {
-      this.#text('P');
-      this.#uint8(0);
-    });
+    return this.#fixed(describePortalMessage);
   }
 
   /** For all rows. */
   execute(): this {
-    return this.#message(frontendTag.execute, () => {
-      this.#uint8(0);
-      this.#int32(0);
-    });
+    return this.#fixed(executeMessage);
   }
 
   sync(): this {
-    return this.#message(frontendTag.sync, () => undefined);
+    return this.#fixed(syncMessage);
   }
 
   copyFail(reason: string): this {
-    return this.#message(frontendTag.copyFail, () => this.#cString(reason));
+    const lengthAt = this.#begin(frontendTag.copyFail);
+    this.#cString(reason);
+    return this.#finish(lengthAt);
   }
 
-  #message(tag: number, writeBody: () => void): this {
+  #begin(tag: number): number {
     this.#uint8(tag);
-    const lengthAt = this.#end;
     this.#int32(0);
-    writeBody();
+    return this.#end - 4;
+  }
+
+  #finish(lengthAt: number): this {
     this.#patchInt32(lengthAt, this.#end - lengthAt);
+    return this;
+  }
+
+  #fixed(message: Uint8Array): this {
+    this.#makeRoomFor(message.length);
+    const buffer = this.#buffer;
+    for (let at = 0; at < message.length; at += 1) buffer[this.#end + at] = message[at] ?? 0;
+    this.#end += message.length;
     return this;
   }
 
@@ -98,7 +113,21 @@ export class FrontendWriter {
       return;
     }
     this.#makeRoomFor(3 * text.length);
+    if (text.length <= shortTextLength && this.#shortAscii(text)) return;
     this.#end += encoder.encodeInto(text, this.#buffer.subarray(this.#end)).written;
+  }
+
+  /** False: it is not ASCII, and nothing is written. */
+  #shortAscii(text: string): boolean {
+    const buffer = this.#buffer;
+    const start = this.#end;
+    for (let at = 0; at < text.length; at += 1) {
+      const unit = text.charCodeAt(at);
+      if (unit > 0x7f) return false;
+      buffer[start + at] = unit;
+    }
+    this.#end = start + text.length;
+    return true;
   }
 
   #uint8(value: number): void {

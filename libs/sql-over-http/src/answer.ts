@@ -6,11 +6,11 @@
 // It is kept whole until all is well: a statement that fails later makes an error of it all. Rows are written in the client's
 // way straight from the messages of the protocol.
 
-import { appendFields, parseRowDescription } from './column.js';
 import { appendCommand } from './command-tag.js';
-import { JsonBytes, ascii } from './json-bytes.js';
+import { JsonBytes, ascii, reuse } from './json-bytes.js';
 import { type OutputModes, driverModes } from './request-headers.js';
-import { type RowWriter, createRowWriter } from './row-writer.js';
+import { shapeOf } from './result-shape.js';
+import type { RowWriter } from './row-writer.js';
 
 /** Takes what a server says about one statement; bodies are views, valid during the call only. */
 export interface ResultSink {
@@ -58,11 +58,11 @@ export class Answer implements ResultSink {
   }
 
   onRowDescription(body: Uint8Array): void {
-    const columns = parseRowDescription(body);
-    this.#writeRow = createRowWriter(columns, this.#mode);
+    const { fields, writeRow } = shapeOf(body, this.#mode);
+    this.#writeRow = writeRow;
     if (!this.#hasRoom(body.length)) return;
     this.#out.append(text.fields);
-    appendFields(this.#out, columns);
+    this.#out.append(fields);
     this.#out.append(text.rows);
   }
 
@@ -91,6 +91,11 @@ export class Answer implements ResultSink {
   finish(): Uint8Array {
     if (this.#isBatch) this.#out.append(text.endOfResults);
     return this.#out.take();
+  }
+
+  /** Takes back what `finish` gave, for another answer. */
+  reuse(text: Uint8Array): void {
+    reuse(text);
   }
 
   get #mode(): OutputModes {

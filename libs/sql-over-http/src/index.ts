@@ -4,11 +4,13 @@ export {
   type IsolationLevel,
   type OutputModes,
   type RequestHeaders,
+  type RequestOptions,
   type TransactionOptions,
   echoTransactionOptions,
   headerNames,
   isFromDriver,
   parseRequestHeaders,
+  parseRequestOptions,
   wantsLines,
 } from './request-headers.js';
 export { type RequestBody, type RequestStatement, parseRequestBody } from './request-body.js';

@@ -27,14 +27,24 @@ export function ascii(text: string): Uint8Array {
 
 const null_ = ascii('null');
 
+const nothing = new Uint8Array(0);
+const usualSize = 4 * 1024;
+/** Of that size, not in use: to make one costs more than to write an ordinary answer into it. */
+const spare: Uint8Array[] = [];
+const maxSpare = 64;
+
+/** Gives back what `take` gave, when nobody looks at it any more. */
+export function reuse({ buffer }: Uint8Array): void {
+  if (buffer.byteLength === usualSize && spare.length < maxSpare) spare.push(new Uint8Array(buffer as ArrayBuffer));
+}
+
 export class JsonBytes {
   readonly #firstSize: number;
-  #bytes: Uint8Array;
+  #bytes: Uint8Array = nothing;
   #length = 0;
 
-  constructor(firstSize = 1024) {
+  constructor(firstSize = usualSize) {
     this.#firstSize = firstSize;
-    this.#bytes = new Uint8Array(firstSize);
   }
 
   get length(): number {
@@ -65,8 +75,8 @@ export class JsonBytes {
   }
 
   appendInteger(value: number): void {
-    if (value >= 0 && value < 10) this.appendByte(0x30 + value);
-    else this.append(ascii(String(value)));
+    const digits = String(value);
+    for (let at = 0; at < digits.length; at += 1) this.appendByte(digits.charCodeAt(at));
   }
 
   /** UTF-8 as a JSON string, quotes included. */
@@ -97,7 +107,7 @@ export class JsonBytes {
   /** Everything written since the last `take`. */
   take(): Uint8Array {
     const taken = this.#bytes.subarray(0, this.#length);
-    this.#bytes = new Uint8Array(this.#firstSize);
+    this.#bytes = nothing;
     this.#length = 0;
     return taken;
   }
@@ -114,7 +124,11 @@ export class JsonBytes {
   #reserve(size: number): void {
     const needed = this.#length + size;
     if (needed <= this.#bytes.length) return;
-    const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
+    if (needed <= usualSize && this.#firstSize === usualSize) {
+      this.#bytes = spare.pop() ?? new Uint8Array(usualSize);
+      return;
+    }
+    const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2, this.#firstSize));
     grown.set(this.#bytes.subarray(0, this.#length));
     this.#bytes = grown;
   }

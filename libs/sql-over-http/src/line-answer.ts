@@ -10,11 +10,11 @@
 // was cut off.
 
 import type { ResultSink } from './answer.js';
-import { appendFields, parseRowDescription } from './column.js';
 import { appendCommand } from './command-tag.js';
 import { JsonBytes, ascii } from './json-bytes.js';
 import { type OutputModes, driverModes } from './request-headers.js';
-import { type RowWriter, createRowWriter } from './row-writer.js';
+import { shapeOf } from './result-shape.js';
+import type { RowWriter } from './row-writer.js';
 
 /** As many bytes are gathered before they are sent. */
 const chunkSize = 32 * 1024;
@@ -46,10 +46,10 @@ export class LineAnswer implements ResultSink {
   }
 
   onRowDescription(body: Uint8Array): void {
-    const columns = parseRowDescription(body);
-    this.#writeRow = createRowWriter(columns, this.#mode);
+    const { fields, writeRow } = shapeOf(body, this.#mode);
+    this.#writeRow = writeRow;
     this.#out.append(text.fields);
-    appendFields(this.#out, columns);
+    this.#out.append(fields);
     this.#out.append(this.#mode.arrayMode ? text.arrays : text.objects);
     this.#wholeLines = this.#out.length;
   }

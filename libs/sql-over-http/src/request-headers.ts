@@ -27,10 +27,14 @@ export interface TransactionOptions {
 
 export type IsolationLevel = 'read uncommitted' | 'read committed' | 'repeatable read' | 'serializable';
 
-export interface RequestHeaders {
+export interface RequestHeaders extends RequestOptions {
   readonly connection: ConnectionString;
   /** In place of a password: the token behind `Bearer` (RFC 6750, 2.1), unread. */
   readonly token: string | undefined;
+}
+
+/** What a request asks for beside who it is from. */
+export interface RequestOptions {
   readonly output: OutputModes;
   /** For a batch; without effect on a single query. */
   readonly transaction: TransactionOptions;
@@ -64,9 +68,12 @@ export function parseRequestHeaders(lines: HeaderLines): RequestHeaders {
   const connectionString = lines[headerNames.connectionString];
   if (typeof connectionString !== 'string') throw invalidRequest('the header Neon-Connection-String is missing');
   const connection = parseConnectionString(connectionString);
+  return { connection, token: parseToken(lines, connection), ...parseRequestOptions(lines) };
+}
+
+/** The same without who it is from. Throws a GatewayError (REQUEST_INVALID). */
+export function parseRequestOptions(lines: HeaderLines): RequestOptions {
   return {
-    connection,
-    token: parseToken(lines, connection),
     output: {
       rawText: isTrue(lines, headerNames.rawTextOutput),
       arrayMode: isTrue(lines, headerNames.arrayMode),
@@ -98,14 +105,19 @@ export function isFromDriver(lines: HeaderLines): boolean {
 /** Does the client want its rows as they come, each a line of JSON? */
 export function wantsLines({ accept }: HeaderLines): boolean {
   return (
-    typeof accept === 'string' && accept.split(',').some((type) => /^\s*application\/x-ndjson\s*(;|$)/i.test(type))
+    typeof accept === 'string' &&
+    accept !== '*/*' &&
+    accept.split(',').some((type) => /^\s*application\/x-ndjson\s*(;|$)/i.test(type))
   );
 }
+
+const noTransactionOptions: TransactionOptions = {};
 
 function parseTransactionOptions(lines: HeaderLines): TransactionOptions {
   const level = lines[headerNames.isolationLevel];
   const readOnly = isTrue(lines, headerNames.readOnly);
   const deferrable = isTrue(lines, headerNames.deferrable);
+  if (level === undefined && !readOnly && !deferrable) return noTransactionOptions;
   const modes = { ...(readOnly && { readOnly }), ...(deferrable && { deferrable }) };
   if (level === undefined) return modes;
   if (typeof level !== 'string' || !Object.hasOwn(isolationLevels, level)) {

@@ -51,7 +51,7 @@ export function createRowWriter(columns: readonly Column[], { rawText, arrayMode
 }
 
 function objectKey(separator: Uint8Array, name: Uint8Array): Uint8Array {
-  const key = new JsonBytes();
+  const key = new JsonBytes(name.length + 4);
   key.append(separator);
   key.appendString(name);
   key.appendByte(0x3a);

@@ -5,6 +5,7 @@
 // endpoints: one that waits never sees a later one overtake it to what it could have used itself.
 
 import type { EndpointId } from '@pgwake/ids';
+import { ArrivalList, type Standing } from './arrival-list.js';
 import type { CloseReason, PoolObserver, PooledConnection } from './ports.js';
 import type { PoolSettings } from './settings.js';
 
@@ -26,6 +27,8 @@ export interface Entry<C extends PooledConnection> {
   /** When it became idle last, or when the request ended whose reset is under way. */
   returnedAtMs: number;
   state: 'busy' | 'resetting' | 'idle' | 'gone';
+  /** Among the idle ones of all endpoints, or among those that are being reset. */
+  standing: Standing<Entry<C>> | undefined;
 }
 
 /** `idle`: this connection. `opening`: the right to open one. */
@@ -41,6 +44,9 @@ export interface Wish {
 export interface Waiter<C extends PooledConnection> extends Wish {
   readonly answer: (place: Place<C>) => void;
   readonly refuse: (error: unknown) => void;
+  /** Set while it waits: which one it is over all endpoints, and where it stands in its room. */
+  arrival: number;
+  standing: Standing<Waiter<C>> | undefined;
 }
 
 /** All that the pool has of one endpoint. */
@@ -50,8 +56,10 @@ export interface Room<C extends PooledConnection> {
   taken: number;
   /** The one returned last stands last. */
   readonly idle: Entry<C>[];
-  /** In order of arrival, with the number of their arrival over all endpoints. */
-  readonly waiters: Map<Waiter<C>, number>;
+  /** In order of arrival. */
+  readonly waiters: ArrivalList<Waiter<C>>;
+  /** Among those in which somebody waits. */
+  crowded: Standing<Room<C>> | undefined;
   /** Connections to older generations are not used any more. */
   oldestUsable: number;
 }
@@ -62,9 +70,9 @@ export class Places<C extends PooledConnection> {
   readonly #limits: Limits;
   readonly #observer: Pick<PoolObserver, 'onClosed'>;
   readonly #rooms = new Map<EndpointId, Room<C>>();
-  readonly #crowded = new Set<Room<C>>();
+  readonly #crowded = new ArrivalList<Room<C>>();
   /** Of all endpoints, the coldest first. */
-  readonly #idle = new Set<Entry<C>>();
+  readonly #idle = new ArrivalList<Entry<C>>();
   #taken = 0;
   #arrivals = 0;
 
@@ -78,7 +86,7 @@ export class Places<C extends PooledConnection> {
   }
 
   /** The coldest first. */
-  get idle(): Iterable<Entry<C>> {
+  get idle(): ArrivalList<Entry<C>> {
     return this.#idle;
   }
 
@@ -88,13 +96,15 @@ export class Places<C extends PooledConnection> {
 
   get waitingCount(): number {
     let count = 0;
-    for (const room of this.#crowded) count += room.waiters.size;
+    for (const room of this.#crowded.toArray()) count += room.waiters.size;
     return count;
   }
 
   /** Known from when something is in it. */
   room(endpoint: EndpointId): Room<C> {
-    return this.#rooms.get(endpoint) ?? { endpoint, taken: 0, idle: [], waiters: new Map(), oldestUsable: 0 };
+    const known = this.#rooms.get(endpoint);
+    if (known !== undefined) return known;
+    return { endpoint, taken: 0, idle: [], waiters: new ArrivalList(), crowded: undefined, oldestUsable: 0 };
   }
 
   /**
@@ -102,10 +112,9 @@ export class Places<C extends PooledConnection> {
    * freed for one wish can be freed for any, and it goes to who waits longest.
    */
   find(room: Room<C>, { login, reuse }: Wish, nowMs: number): Place<C> | undefined {
-    const entry = reuse ? this.#hottest(room, login, nowMs) : undefined;
+    const entry = reuse ? this.hottest(room, login, nowMs) : undefined;
     if (entry !== undefined) {
-      this.#takeOut(entry);
-      entry.state = 'busy';
+      this.take(entry);
       return { kind: 'idle', entry };
     }
     if (room.taken >= this.#limits.maxPerEndpoint && !this.#makeRoom(room.idle[0], 'replaced')) return undefined;
@@ -118,13 +127,17 @@ export class Places<C extends PooledConnection> {
 
   wait(room: Room<C>, waiter: Waiter<C>): void {
     this.#rooms.set(room.endpoint, room);
-    room.waiters.set(waiter, (this.#arrivals += 1));
-    this.#crowded.add(room);
+    room.crowded ??= this.#crowded.add(room);
+    waiter.arrival = this.#arrivals += 1;
+    waiter.standing = room.waiters.add(waiter);
   }
 
   stopWaiting(room: Room<C>, waiter: Waiter<C>): void {
-    room.waiters.delete(waiter);
-    if (room.waiters.size === 0) this.#crowded.delete(room);
+    if (waiter.standing !== undefined) room.waiters.remove(waiter.standing);
+    if (room.waiters.size === 0 && room.crowded !== undefined) {
+      this.#crowded.remove(room.crowded);
+      room.crowded = undefined;
+    }
     this.#forgetIfEmpty(room);
   }
 
@@ -138,6 +151,7 @@ export class Places<C extends PooledConnection> {
       uses: 0,
       returnedAtMs: nowMs,
       state: 'busy',
+      standing: undefined,
     };
     this.endGenerationsBefore(room.endpoint, connection.generation);
     return entry;
@@ -148,11 +162,29 @@ export class Places<C extends PooledConnection> {
     this.#free(room);
   }
 
+  /** The idle connection that was returned last. Those that may not serve any more are closed on the way. */
+  hottest(room: Room<C>, login: string, nowMs: number): Entry<C> | undefined {
+    for (let at = room.idle.length - 1; at >= 0; at -= 1) {
+      const entry = room.idle[at];
+      if (entry === undefined || entry.login !== login) continue;
+      const reason = this.unfit(entry, nowMs);
+      if (reason === undefined) return entry;
+      this.drop(entry, reason);
+    }
+    return undefined;
+  }
+
+  /** An idle connection is somebody's. */
+  take(entry: Entry<C>): void {
+    this.#takeOut(entry);
+    entry.state = 'busy';
+  }
+
   /** The connection may be given to the next one. */
   putBack(entry: Entry<C>): void {
     entry.state = 'idle';
     entry.room.idle.push(entry);
-    this.#idle.add(entry);
+    entry.standing = this.#idle.add(entry);
   }
 
   /** Closes the connection, or takes note that it is. Its place is free. To be called once. */
@@ -182,6 +214,7 @@ export class Places<C extends PooledConnection> {
 
   /** Gives what is free to those who wait, longest first. To be called after every change that may have freed something. */
   serve(nowMs: number): void {
+    if (this.#crowded.size === 0) return;
     const blocked = new Set<Room<C>>();
     for (;;) {
       const next = this.#longestWaiting(blocked);
@@ -198,34 +231,21 @@ export class Places<C extends PooledConnection> {
   }
 
   refuseAll(error: unknown): void {
-    for (const room of this.#crowded) for (const waiter of [...room.waiters.keys()]) waiter.refuse(error);
+    for (const room of this.#crowded.toArray()) for (const waiter of room.waiters.toArray()) waiter.refuse(error);
   }
 
   #longestWaiting(blocked: ReadonlySet<Room<C>>): { readonly room: Room<C>; readonly waiter: Waiter<C> } | undefined {
-    let found: { readonly room: Room<C>; readonly waiter: Waiter<C>; readonly arrival: number } | undefined;
-    for (const room of this.#crowded) {
-      if (blocked.has(room)) continue;
-      const [first] = room.waiters;
-      if (first === undefined) continue;
-      const [waiter, arrival] = first;
-      if (found === undefined || arrival < found.arrival) found = { room, waiter, arrival };
+    let found: { readonly room: Room<C>; readonly waiter: Waiter<C> } | undefined;
+    for (const room of this.#crowded.toArray()) {
+      const waiter = blocked.has(room) ? undefined : room.waiters.first;
+      if (waiter !== undefined && (found === undefined || waiter.arrival < found.waiter.arrival))
+        found = { room, waiter };
     }
     return found;
   }
 
-  #hottest(room: Room<C>, login: string, nowMs: number): Entry<C> | undefined {
-    for (const entry of room.idle.toReversed()) {
-      if (entry.login !== login) continue;
-      const reason = this.unfit(entry, nowMs);
-      if (reason === undefined) return entry;
-      this.drop(entry, reason);
-    }
-    return undefined;
-  }
-
   #coldest(): Entry<C> | undefined {
-    for (const entry of this.#idle) return entry;
-    return undefined;
+    return this.#idle.first;
   }
 
   #makeRoom(entry: Entry<C> | undefined, reason: CloseReason): boolean {
@@ -235,8 +255,11 @@ export class Places<C extends PooledConnection> {
   }
 
   #takeOut(entry: Entry<C>): void {
-    this.#idle.delete(entry);
-    entry.room.idle.splice(entry.room.idle.indexOf(entry), 1);
+    const { idle } = entry.room;
+    if (entry.standing !== undefined) this.#idle.remove(entry.standing);
+    entry.standing = undefined;
+    if (idle.at(-1) === entry) idle.pop();
+    else idle.splice(idle.indexOf(entry), 1);
   }
 
   #free(room: Room<C>): void {

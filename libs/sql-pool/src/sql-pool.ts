@@ -7,7 +7,8 @@
 import type { Clock } from '@pgwake/connect-core';
 import { GatewayError } from '@pgwake/gateway-errors';
 import { type EndpointId, type Generation, millis } from '@pgwake/ids';
-import { type Entry, type Place, Places, type PoolKey, type Room, type Wish } from './places.js';
+import { ArrivalList } from './arrival-list.js';
+import { type Entry, type Place, Places, type PoolKey, type Room, type Waiter, type Wish } from './places.js';
 import type { CloseReason, PoolObserver, PooledConnection } from './ports.js';
 import { type PoolSettings, completeSettings } from './settings.js';
 
@@ -55,7 +56,7 @@ class Pool<C extends PooledConnection> implements SqlPool<C> {
   readonly #observer: PoolObserver;
   readonly #places: Places<C>;
   /** Those whose request is over, the one due first standing first. */
-  readonly #resetting = new Set<Entry<C>>();
+  readonly #resetting = new ArrivalList<Entry<C>>();
   #draining: { readonly ended: Promise<void>; readonly end: () => void } | undefined;
   #sweeping = false;
   readonly #nothingToSweep = new AbortController();
@@ -69,9 +70,10 @@ class Pool<C extends PooledConnection> implements SqlPool<C> {
 
   async use<R>(request: PoolRequest<C>, work: (connection: C) => Promise<R>): Promise<R> {
     for (;;) {
-      const { entry, how } = await this.#obtain(request);
+      const entry = this.#takeAtOnce(request) ?? (await this.#obtain(request));
+      const isNew = entry.uses === 0;
       const { result, sent } = await this.#lend(entry, request, work);
-      if (how === 'opened' || sent || !entry.connection.closed) return result;
+      if (isNew || sent || !entry.connection.closed) return result;
     }
   }
 
@@ -86,7 +88,7 @@ class Pool<C extends PooledConnection> implements SqlPool<C> {
       const ended = new Promise<void>((resolve) => (end = resolve));
       this.#draining = { ended, end };
       this.#places.refuseAll(new GatewayError('DRAINING'));
-      for (const entry of [...this.#places.idle]) this.#places.drop(entry, 'drained');
+      for (const entry of this.#places.idle.toArray()) this.#places.drop(entry, 'drained');
       this.#changed();
     }
     return this.#draining.ended;
@@ -97,18 +99,29 @@ class Pool<C extends PooledConnection> implements SqlPool<C> {
     return { open: taken, idle: idleCount, waiting: waitingCount };
   }
 
-  async #obtain(request: PoolRequest<C>): Promise<{ readonly entry: Entry<C>; readonly how: 'reused' | 'opened' }> {
+  /** The usual case, which waits for nothing: a connection that was in use a moment ago is idle. */
+  #takeAtOnce({ key, reuse, signal }: PoolRequest<C>): Entry<C> | undefined {
+    if (!reuse || this.#draining !== undefined || signal.aborted) return undefined;
+    const nowMs = this.#clock.now();
+    const entry = this.#places.hottest(this.#places.room(key.endpoint), loginOf(key), nowMs);
+    if (entry === undefined || entry.connection.closed || this.#isDoubtful(entry, nowMs)) return undefined;
+    this.#places.take(entry);
+    this.#observer.onServed('reused', 0);
+    return entry;
+  }
+
+  async #obtain(request: PoolRequest<C>): Promise<Entry<C>> {
     const askedAtMs = this.#clock.now();
     for (;;) {
       const place = await this.#findPlace(request);
       const waitedMs = this.#clock.now() - askedAtMs;
       if (place.kind === 'opening') {
         this.#observer.onServed('opened', waitedMs);
-        return { entry: await this.#open(place.room, request), how: 'opened' };
+        return this.#open(place.room, request);
       }
       if (await this.#isAlive(place.entry, request.signal)) {
         this.#observer.onServed('reused', waitedMs);
-        return { entry: place.entry, how: 'reused' };
+        return place.entry;
       }
     }
   }
@@ -161,7 +174,7 @@ class Pool<C extends PooledConnection> implements SqlPool<C> {
           this.#places.stopWaiting(room, waiter);
           reject(error as Error);
         };
-        const waiter = { ...wish, answer: resolve, refuse };
+        const waiter: Waiter<C> = { ...wish, answer: resolve, refuse, arrival: 0, standing: undefined };
         this.#places.wait(room, waiter);
         const onAbort = (): void => {
           if (signal.aborted) return refuse(signal.reason);
@@ -193,7 +206,7 @@ class Pool<C extends PooledConnection> implements SqlPool<C> {
   async #isAlive(entry: Entry<C>, signal: AbortSignal): Promise<boolean> {
     const { connection } = entry;
     if (connection.closed) return false;
-    if (this.#clock.now() - entry.returnedAtMs <= this.#settings.checkAfterIdleMs) return true;
+    if (!this.#isDoubtful(entry, this.#clock.now())) return true;
     const limit = this.#clock.timeout(millis(this.#settings.checkLimitMs), signal);
     const giveUp = (): void => this.#drop(entry, 'checkFailed');
     limit.signal.addEventListener('abort', giveUp, { once: true });
@@ -202,6 +215,10 @@ class Pool<C extends PooledConnection> implements SqlPool<C> {
     limit.release();
     if (!alive) giveUp();
     return alive;
+  }
+
+  #isDoubtful({ returnedAtMs }: Entry<C>, nowMs: number): boolean {
+    return nowMs - returnedAtMs > this.#settings.checkAfterIdleMs;
   }
 
   #giveBack(entry: Entry<C>, reuse: boolean): void {
@@ -217,7 +234,8 @@ class Pool<C extends PooledConnection> implements SqlPool<C> {
     const needed = connection.touched;
     entry.state = 'resetting';
     const clean = await connection.reset();
-    const tookMs = this.#resetting.delete(entry) ? this.#clock.now() - entry.returnedAtMs : 0;
+    const nowMs = this.#clock.now();
+    const tookMs = this.#leaveResetting(entry) ? nowMs - entry.returnedAtMs : 0;
     if (entry.state !== 'resetting') return;
     if (needed) this.#observer.onReset(clean ? 'clean' : 'failed', tookMs);
     const reason = clean ? this.#unfit(entry) : 'resetFailed';
@@ -227,9 +245,16 @@ class Pool<C extends PooledConnection> implements SqlPool<C> {
     this.#changed();
   }
 
+  /** False: it was reset before its request was over. */
+  #leaveResetting(entry: Entry<C>): boolean {
+    const { standing } = entry;
+    entry.standing = undefined;
+    return standing !== undefined && this.#resetting.remove(standing);
+  }
+
   #limitReset(entry: Entry<C>): void {
     entry.returnedAtMs = this.#clock.now();
-    this.#resetting.add(entry);
+    entry.standing = this.#resetting.add(entry);
     this.#watch();
   }
 
@@ -271,15 +296,23 @@ class Pool<C extends PooledConnection> implements SqlPool<C> {
   }
 
   /** Those that came back first stand first. */
-  #dropOverdue(entries: Iterable<Entry<C>>, limitMs: number, reason: CloseReason): void {
+  #dropOverdue(entries: ArrivalList<Entry<C>>, limitMs: number, reason: CloseReason): void {
     const dueBefore = this.#clock.now() - limitMs;
-    for (const entry of entries) {
+    for (const entry of entries.toArray()) {
       if (entry.returnedAtMs > dueBefore) return;
       this.#drop(entry, reason);
     }
   }
 }
 
-function loginOf({ database, role, credential }: PoolKey): string {
-  return JSON.stringify([database, role, credential]);
+/** Of a key that comes again and again this is the same text, which makes comparing cheap. */
+const logins = new WeakMap<PoolKey, string>();
+
+function loginOf(key: PoolKey): string {
+  const known = logins.get(key);
+  if (known !== undefined) return known;
+  const { database, role, credential } = key;
+  const login = JSON.stringify([database, role, credential]);
+  logins.set(key, login);
+  return login;
 }

@@ -1,5 +1,6 @@
 import type { Bench } from './bench.ts';
 import { cacheBench } from './cache/cache-bench.ts';
+import { httpBench } from './http/http-bench.ts';
 import { stormBench } from './storm/storm-bench.ts';
 import { tcpBench } from './tcp/tcp-bench.ts';
 import { wakeBench } from './wake/wake-bench.ts';
@@ -10,4 +11,5 @@ export const benches: Readonly<Record<string, Bench>> = {
   storm: stormBench,
   cache: cacheBench,
   tcp: tcpBench,
+  http: httpBench,
 };

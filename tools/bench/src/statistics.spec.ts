@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { summarise } from './statistics.ts';
+import { medianOf, summarise } from './statistics.ts';
 
 describe('a summary', () => {
   it('of an odd number of samples takes the middle one, in any order', () => {
@@ -21,5 +21,12 @@ describe('a summary', () => {
 
   it('of one sample is that sample', () => {
     expect(summarise([7])).toEqual({ count: 1, medianMs: 7, p90Ms: 7, p99Ms: 7, maxMs: 7 });
+  });
+});
+
+describe('a median', () => {
+  it('is of the figures that are there', () => {
+    expect(medianOf([3, undefined, 1, NaN, 2])).toBe(2);
+    expect(medianOf([undefined, NaN])).toBeUndefined();
   });
 });

@@ -18,6 +18,12 @@ export function summarise(samplesMs: readonly number[]): Summary {
   };
 }
 
+/** Of the figures that are there; undefined when none is. */
+export function medianOf(values: readonly (number | undefined)[]): number | undefined {
+  const known = values.filter((value) => value !== undefined && Number.isFinite(value)) as number[];
+  return known.length === 0 ? undefined : summarise(known).medianMs;
+}
+
 /** Linear between the two nearest samples, as spreadsheets and numpy do it. */
 function quantile(sorted: readonly number[], share: number): number {
   const position = (sorted.length - 1) * share;

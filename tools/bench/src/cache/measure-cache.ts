@@ -2,11 +2,11 @@
 // wake-service. Beside it the same login made directly. All are measured in turn, round by round, so that a machine that slows
 // down slows down all of them.
 
-import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { placeOf, prepareHome } from '@pgwake/compute-process';
 import { type Settings, System } from '@pgwake/testkit';
 import pg from 'pg';
+import { findDirectLogin } from '../direct-login.ts';
+import { inTurn } from '../rounds.ts';
 
 export const cacheSeries = {
   direct: 'directly, without pgwake',
@@ -87,10 +87,7 @@ async function createWays(system: System, withRedis: boolean): Promise<Way[]> {
   await through(memory);
   await through(wakeService, other);
 
-  const { root } = await prepareHome({ dataDir: system.dataDir });
-  const { socketDirectory } = placeOf(join(root, 'computes', endpoint.endpoint));
-  const { user, password, database } = system.connectionConfig(endpoint);
-  const direct = { host: socketDirectory, port: 5432, user, password, database };
+  const { config: direct } = await findDirectLogin(system, endpoint);
   const count = (proxy: number, metric: string, labels: string) => async (): Promise<number> =>
     readCounter(await system.app('tcp-proxy', proxy).metrics(), metric, labels);
 
@@ -115,12 +112,6 @@ async function createWays(system: System, withRedis: boolean): Promise<Way[]> {
         ]
       : []),
   ];
-}
-
-/** Each begins a round as often as the others. */
-function inTurn<T>(all: readonly T[], round: number): T[] {
-  const first = round % all.length;
-  return [...all.slice(first), ...all.slice(0, first)];
 }
 
 function readCounter(metrics: string, metric: string, labels: string): number {

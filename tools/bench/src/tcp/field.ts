@@ -8,7 +8,8 @@ import { type CertificateFiles, ensureCertificate } from '@pgwake/local-certific
 import { System } from '@pgwake/testkit';
 import pg from 'pg';
 import { type ProxySetup, type RunningProxy, isInstalled, startHaProxy, startPgBouncer } from './other-proxies.ts';
-import { type Account, type Peer, type PeerName, host, unlimited } from './peer.ts';
+import { askComputePort } from './compute-port.ts';
+import { type Account, type Peer, type PeerName, unlimited } from './peer.ts';
 
 export interface Field {
   readonly peers: readonly Peer[];
@@ -87,10 +88,7 @@ async function prepareCompute(config: pg.ClientConfig, verifier: string): Promis
   await client.connect();
   try {
     await client.query(`alter role current_user password ${client.escapeLiteral(verifier)}`);
-    const { rows } = await client.query<{ port: number }>(`select inet_server_port() as port`);
-    const port = rows[0]?.port;
-    if (port === undefined) throw new Error(`the compute does not listen on ${host}`);
-    return port;
+    return await askComputePort(client);
   } finally {
     await client.end();
   }

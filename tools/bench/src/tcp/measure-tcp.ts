@@ -3,6 +3,7 @@
 
 import { execFileSync } from 'node:child_process';
 import { readCpuSeconds } from '../process-usage.ts';
+import { inTurn } from '../rounds.ts';
 import { copyIn, copyOut, createSink } from './copy.ts';
 import { type Field, startField } from './field.ts';
 import { measureIdleSessions } from './idle-sessions.ts';
@@ -76,9 +77,7 @@ export async function measureTcp(options: TcpBenchOptions): Promise<TcpSamples> 
     const planned = planLoads(field, options);
     for (let round = 1; round <= rounds; round++) {
       for (const { name, peers, run } of planned) {
-        // Each is the first one as often as the others.
-        const turn = round % peers.length;
-        for (const peer of [...peers.slice(turn), ...peers.slice(0, turn)]) {
+        for (const peer of inTurn(peers, round)) {
           say(`round ${round} of ${rounds}: ${name} through ${peer.name}`);
           samples.push({ load: name, peer: peer.name, round, ...(await withCpu(peer, run)) });
         }

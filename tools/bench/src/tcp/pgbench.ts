@@ -25,6 +25,8 @@ export interface PgbenchOptions {
   /** A new connection for every transaction. */
   readonly reconnect?: boolean;
   readonly encrypted?: boolean;
+  /** File with the script of a transaction. Default: the one SELECT that pgbench brings along. */
+  readonly scriptFile?: string;
 }
 
 export async function fillPgbench(peer: Peer, account: Account): Promise<void> {
@@ -36,10 +38,11 @@ export async function runPgbench(
   peer: Peer,
   account: Account,
   directory: string,
-  { protocol, clients, seconds, reconnect = false, encrypted = false }: PgbenchOptions,
+  { protocol, clients, seconds, reconnect = false, encrypted = false, scriptFile }: PgbenchOptions,
 ): Promise<TcpLoad> {
   const logs = mkdtempSync(join(directory, 'pgbench-'));
-  const args = ['-n', '-S', '-M', protocol, '-c', String(clients), '-T', String(seconds)];
+  const script = scriptFile === undefined ? ['-S'] : ['-f', scriptFile];
+  const args = ['-n', ...script, '-M', protocol, '-c', String(clients), '-T', String(seconds)];
   const logging = ['-l', `--log-prefix=${join(logs, 'log')}`, `--sampling-rate=${sampledShare}`];
   try {
     const { stdout, stderr } = await run('pgbench', [...args, ...(reconnect ? ['-C'] : logging)], {

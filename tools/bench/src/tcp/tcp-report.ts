@@ -1,5 +1,6 @@
 import { type Machine, describeMachine } from '../machine.ts';
-import { summarise } from '../statistics.ts';
+import { compareWithinRounds, ratioOf } from '../rounds.ts';
+import { medianOf } from '../statistics.ts';
 import { renderTable } from '../text-table.ts';
 import type { IdleSample, TcpSample, TcpSamples } from './measure-tcp.ts';
 import { type PeerName, peerTitles } from './peer.ts';
@@ -40,30 +41,21 @@ export function createTcpReport({ samples, idle, missing }: TcpSamples, at: Date
 
 function createRow(ofLoad: readonly TcpSample[], peer: PeerName): TcpRow {
   const own = ofLoad.filter((sample) => sample.peer === peer);
-  const over = (other: PeerName, figure: (sample: TcpSample) => number | undefined): number | undefined =>
-    median(
-      own.map((sample) => {
-        const beside = ofLoad.find((each) => each.peer === other && each.round === sample.round);
-        const [mine, theirs] = [figure(sample), beside && figure(beside)];
-        return mine === undefined || theirs === undefined ? undefined : mine / theirs;
-      }),
-    );
+  const over = (other: PeerName, figure: (sample: TcpSample) => number | undefined): number | undefined => {
+    const others = ofLoad.filter(({ peer: each }) => each === other);
+    return compareWithinRounds(own, others, (mine, theirs) => ratioOf(figure(mine), figure(theirs)));
+  };
   return {
     load: ofLoad[0]?.load ?? '',
     peer,
-    perSecond: median(own.map((sample) => sample.perSecond)) ?? NaN,
-    cpuUs: median(own.map((sample) => sample.cpuUs)),
-    p50Ms: median(own.map((sample) => sample.p50Ms)),
-    p99Ms: median(own.map((sample) => sample.p99Ms)),
+    perSecond: medianOf(own.map((sample) => sample.perSecond)) ?? NaN,
+    cpuUs: medianOf(own.map((sample) => sample.cpuUs)),
+    p50Ms: medianOf(own.map((sample) => sample.p50Ms)),
+    p99Ms: medianOf(own.map((sample) => sample.p99Ms)),
     rateToDirect: over('direct', (sample) => sample.perSecond),
     rateToPgBouncer: over('pgbouncerSession', (sample) => sample.perSecond),
     cpuToPgBouncer: over('pgbouncerSession', (sample) => sample.cpuUs),
   };
-}
-
-function median(values: readonly (number | undefined)[]): number | undefined {
-  const known = values.filter((value) => value !== undefined && Number.isFinite(value)) as number[];
-  return known.length === 0 ? undefined : summarise(known).medianMs;
 }
 
 export function renderTcpReport({ rows, idle, missing }: TcpReport): string {

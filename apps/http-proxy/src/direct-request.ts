@@ -1,0 +1,35 @@
+// A request of HTTP/1.1 whose body may be had as Node's parser finds it. By way of the stream that a request is, a body costs
+// listeners, a queue and several turns; most are one chunk, which is there before anybody could have listened.
+//
+// Until somebody asks for that it is a stream like any other: what came before is in its queue, and is read from there.
+
+import { IncomingMessage } from 'node:http';
+
+export interface BodyReader {
+  onChunk(chunk: Uint8Array): void;
+  onEnd(): void;
+}
+
+export class DirectRequest extends IncomingMessage {
+  #reader: BodyReader | undefined;
+
+  /** From now on chunks go to the reader, as fast as they come. False: a part has come already, so read it as a stream. */
+  readDirectly(reader: BodyReader): boolean {
+    if (this.complete || this.readableLength > 0) return false;
+    this.#reader = reader;
+    return true;
+  }
+
+  /** What the parser calls for each chunk, and with null at the end. */
+  override push(chunk: Uint8Array | null, encoding?: BufferEncoding): boolean {
+    if (this.#reader === undefined) return super.push(chunk, encoding);
+    if (chunk !== null) {
+      this.#reader.onChunk(chunk);
+      return true;
+    }
+    // The stream has to end too: only then does Node let go of the request, and with it of the password in its headers.
+    const more = super.push(null);
+    this.#reader.onEnd();
+    return more;
+  }
+}

@@ -1,0 +1,16 @@
+// Who is compared: ways from a request to the same Postgres and back.
+
+export const contenderTitles = {
+  pgwake: 'pgwake, POST /sql',
+  nodeHttp: 'node:http + pg',
+  nestFastify: 'Nest + Fastify + pg',
+  nestExpress: 'Nest + Express + pg',
+  direct: 'pgbench, prepared, directly',
+} as const;
+
+export type ContenderName = keyof typeof contenderTitles;
+/** Those that are a server of the benchmark's own. */
+export type ServerName = Exclude<ContenderName, 'pgwake' | 'direct'>;
+
+export const contenderNames = Object.keys(contenderTitles) as ContenderName[];
+export const serverNames = contenderNames.filter((name): name is ServerName => name !== 'pgwake' && name !== 'direct');
