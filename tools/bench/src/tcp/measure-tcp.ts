@@ -59,10 +59,15 @@ interface Load {
   readonly name: string;
   readonly peers: readonly Peer[];
   readonly run: (peer: Peer) => Promise<TcpLoad>;
+  /** Once before all rounds, and forgotten: a runtime compiles what it has run often. */
+  readonly warmUp: (peer: Peer) => Promise<unknown>;
 }
 
 /** Clients of the loads that are about connections. */
 const connecting = 8;
+const warmUpSeconds = 3;
+/** There are a hundred times fewer logins than transactions in a second. */
+const connectWarmUpSeconds = 20;
 
 export async function measureTcp(options: TcpBenchOptions): Promise<TcpSamples> {
   const { rounds, only, sessions, clients, say } = options;
@@ -75,6 +80,12 @@ export async function measureTcp(options: TcpBenchOptions): Promise<TcpSamples> 
 
     const samples: TcpSample[] = [];
     const planned = planLoads(field, options);
+    for (const { name, peers, warmUp } of planned) {
+      for (const peer of peers) {
+        say(`warming up: ${name} through ${peer.name}`);
+        await warmUp(peer);
+      }
+    }
     for (let round = 1; round <= rounds; round++) {
       for (const { name, peers, run } of planned) {
         for (const peer of inTurn(peers, round)) {
@@ -92,14 +103,18 @@ export async function measureTcp(options: TcpBenchOptions): Promise<TcpSamples> 
 
 function planLoads({ peers, account, directory }: Field, options: TcpBenchOptions): Load[] {
   const { only, protocols, clients, seconds, megabytes } = options;
-  const pgbench = (given: Omit<PgbenchOptions, 'seconds'>) => (peer: Peer) =>
-    runPgbench(peer, account, directory, { ...given, seconds });
+  const pgbench = (given: Omit<PgbenchOptions, 'seconds'>): Pick<Load, 'run' | 'warmUp'> => {
+    const runFor = (length: number) => (peer: Peer) =>
+      runPgbench(peer, account, directory, { ...given, seconds: length });
+    return { run: runFor(seconds), warmUp: runFor(given.reconnect ? connectWarmUpSeconds : warmUpSeconds) };
+  };
+  const copy = (run: Load['run']): Pick<Load, 'run' | 'warmUp'> => ({ run, warmUp: run });
   const transactions = protocols.flatMap((protocol) =>
     clients.map((count): Load => ({
       name: `${protocol}, ${count} clients`,
       // It knows nothing of prepared statements there before version 1.21.
       peers: protocol === 'prepared' ? peers.filter(({ name }) => name !== 'pgbouncerTransaction') : peers,
-      run: pgbench({ protocol, clients: count }),
+      ...pgbench({ protocol, clients: count }),
     })),
   );
   const connect = { protocol: 'simple', clients: connecting, reconnect: true } as const;
@@ -107,17 +122,17 @@ function planLoads({ peers, account, directory }: Field, options: TcpBenchOption
     ...(only.includes('transactions') ? transactions : []),
     ...(only.includes('copy')
       ? [
-          { name: 'COPY out', peers, run: (peer: Peer) => copyOut(peer, account, megabytes) },
-          { name: 'COPY in', peers, run: (peer: Peer) => copyIn(peer, account, megabytes, directory) },
+          { name: 'COPY out', peers, ...copy((peer) => copyOut(peer, account, megabytes)) },
+          { name: 'COPY in', peers, ...copy((peer) => copyIn(peer, account, megabytes, directory)) },
         ]
       : []),
     ...(only.includes('connections')
       ? [
-          { name: 'connect, plain', peers, run: pgbench(connect) },
+          { name: 'connect, plain', peers, ...pgbench(connect) },
           {
             name: 'connect, TLS',
             peers: peers.filter(({ tls }) => tls),
-            run: pgbench({ ...connect, encrypted: true }),
+            ...pgbench({ ...connect, encrypted: true }),
           },
         ]
       : []),
