@@ -98,10 +98,10 @@ it(
       message: 'this gateway is overloaded',
     });
     const refused = await postSql();
-    expect(refused.status).toBe(429);
+    expect(refused.status).toBe(503);
     expect(refused.headers.get('retry-after')).toBe('1');
     const lateHttp2 = openHttp2();
-    expect(await postSqlTo(lateHttp2)).toBe(429);
+    expect(await postSqlTo(lateHttp2)).toBe(503);
     expect((await early.query('select 42 as answer')).rows).toEqual([{ answer: 42 }]);
     expect(await postSqlTo(earlyHttp2)).toBe(200);
     for (const app of apps) {

@@ -154,7 +154,7 @@ export const catalogue = {
   GATEWAY_OVERLOADED: entry(
     'rateLimit',
     '53300',
-    429,
+    503,
     'stop',
     'trusted',
     'info',
