@@ -4,11 +4,18 @@
 // others of its endpoint; so does an endpoint that does not exist, as if it slept.
 // Not decided here: NOLOGIN and VALID UNTIL are for the compute to refuse, in its own words.
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import { formatVerifier, makeMockVerifier, parseVerifier } from '@pgwake/client-auth';
 import type { EndpointId, RoleName } from '@pgwake/ids';
 import type { EndpointAccess } from '@pgwake/wake-api';
-import { type Catalog, type RunningCompute, isReservedRole, runningCompute } from '@pgwake/wake-core';
+import {
+  type Catalog,
+  type ComputeRef,
+  type RunningCompute,
+  type StoredAccess,
+  isReservedRole,
+  isSameCompute,
+} from '@pgwake/wake-core';
+import type { ServiceLink } from '../computes/service-link.js';
 import type { ServiceLinks } from '../computes/service-links.js';
 import { NextReadOfEach } from './next-read-of-each.js';
 
@@ -17,54 +24,76 @@ const liveReadLimitMs = 500;
 
 type LiveAnswer = { readonly kind: 'read'; readonly verifier: string | undefined } | { readonly kind: 'unanswered' };
 
+const unanswered: LiveAnswer = { kind: 'unanswered' };
+
+/** A question put to a compute while the catalog is still being asked which one runs. */
+interface EarlyQuestion {
+  readonly ref: ComputeRef;
+  readonly answer: Promise<LiveAnswer>;
+}
+
 export class EndpointAccessReader {
   /** Shared by all logins of one role: a crowd must not stand in line before the wake that it waits for. */
-  readonly #stored = new NextReadOfEach<string, Awaited<ReturnType<Catalog['findAccess']>>>();
+  readonly #stored = new NextReadOfEach<string, StoredAccess | undefined>();
 
   constructor(
-    private readonly catalog: Catalog,
+    private readonly catalog: Pick<Catalog, 'findAccess'>,
     private readonly links: ServiceLinks,
     private readonly mockSecret: Uint8Array,
   ) {}
 
   /** Rejects only when the catalog cannot be asked. */
   async read(endpoint: EndpointId, role: RoleName): Promise<EndpointAccess> {
+    const early = this.#askEarly(endpoint, role);
     const found = await this.#stored.ask(`${endpoint}/${role}`, () => this.catalog.findAccess(endpoint, role));
-    if (!found || found.record.availability === 'deleting') {
+    if (!found || found.availability === 'deleting') {
       return { verifier: this.#mock(endpoint, role), disabled: false, allowedNetworks: [] };
     }
-    const { record } = found;
-    const verifier =
-      record.compute.kind === 'running'
-        ? await this.#verifierNow(runningCompute(endpoint, record.compute), role, found.verifier)
-        : found.verifier;
+    const verifier = found.running
+      ? await this.#verifierNow(found.running, role, found.verifier, early)
+      : found.verifier;
     const usable = verifier !== undefined && !isReservedRole(role) && parseVerifier(verifier) !== undefined;
     return {
       verifier: usable ? verifier : this.#mock(endpoint, role),
-      disabled: record.availability === 'disabled',
-      allowedNetworks: record.allowedNetworks,
+      disabled: found.availability === 'disabled',
+      allowedNetworks: found.allowedNetworks,
     };
   }
 
-  async #verifierNow(compute: RunningCompute, role: RoleName, stored: string | undefined): Promise<string | undefined> {
-    const limit = new AbortController();
-    const answer = await Promise.race([
-      this.#ask(compute, role),
-      sleep<LiveAnswer>(liveReadLimitMs, { kind: 'unanswered' }, { signal: limit.signal }),
-    ]);
-    limit.abort();
-    return answer.kind === 'read' ? answer.verifier : stored;
+  /** What ran a moment ago mostly runs still: then the two answers are waited for together, not one after the other. */
+  #askEarly(endpoint: EndpointId, role: RoleName): EarlyQuestion | undefined {
+    const held = this.links.established(endpoint);
+    return held && { ref: held.ref, answer: ask(held.link, role) };
   }
 
-  async #ask(compute: RunningCompute, role: RoleName): Promise<LiveAnswer> {
-    try {
-      return { kind: 'read', verifier: await this.links.to(compute).verifierOf(role) };
-    } catch {
-      return { kind: 'unanswered' };
-    }
+  async #verifierNow(
+    compute: RunningCompute,
+    role: RoleName,
+    stored: string | undefined,
+    early: EarlyQuestion | undefined,
+  ): Promise<string | undefined> {
+    // Another generation may have had other roles.
+    const asked = early && isSameCompute(early.ref, compute) ? early.answer : ask(this.links.to(compute), role);
+    const answer = await asked;
+    return answer.kind === 'read' ? answer.verifier : stored;
   }
 
   #mock(endpoint: EndpointId, role: RoleName): string {
     return formatVerifier(makeMockVerifier(this.mockSecret, endpoint, role));
   }
+}
+
+/** Never rejects. */
+function ask(link: ServiceLink, role: RoleName): Promise<LiveAnswer> {
+  return new Promise((resolve) => {
+    const settle = (answer: LiveAnswer) => {
+      clearTimeout(limit);
+      resolve(answer);
+    };
+    const limit = setTimeout(settle, liveReadLimitMs, unanswered);
+    link.verifierOf(role).then(
+      (verifier) => settle({ kind: 'read', verifier }),
+      () => settle(unanswered),
+    );
+  });
 }
