@@ -1,10 +1,10 @@
 // Which verifier a login is to be checked against. While the compute runs its own pg_authid is asked, so a password
 // changed in SQL counts for the very next login; while it sleeps the catalog's copy is. A role that does not exist, or
-// that nobody may use, costs the same reads and gets a made-up verifier, so that neither answer nor time tells it from
+// that nobody may use, costs the same work and gets a made-up verifier, so that neither answer nor time tells it from
 // others of its endpoint; so does an endpoint that does not exist, as if it slept.
 // Not decided here: NOLOGIN and VALID UNTIL are for the compute to refuse, in its own words.
 
-import { formatVerifier, makeMockVerifier, parseVerifier } from '@pgwake/client-auth';
+import { parseVerifier } from '@pgwake/client-auth';
 import type { EndpointId, RoleName } from '@pgwake/ids';
 import type { EndpointAccess } from '@pgwake/wake-api';
 import {
@@ -17,6 +17,7 @@ import {
 } from '@pgwake/wake-core';
 import type { ServiceLink } from '../computes/service-link.js';
 import type { ServiceLinks } from '../computes/service-links.js';
+import { MadeUpVerifiers } from './made-up-verifiers.js';
 import { NextReadOfEach } from './next-read-of-each.js';
 
 /** After that the catalog's copy, a few seconds old at most, is good enough. */
@@ -35,26 +36,32 @@ interface EarlyQuestion {
 export class EndpointAccessReader {
   /** Shared by all logins of one role: a crowd must not stand in line before the wake that it waits for. */
   readonly #stored = new NextReadOfEach<string, StoredAccess | undefined>();
+  readonly #madeUp: MadeUpVerifiers;
 
   constructor(
     private readonly catalog: Pick<Catalog, 'findAccess'>,
     private readonly links: ServiceLinks,
-    private readonly mockSecret: Uint8Array,
-  ) {}
+    mockSecret: Uint8Array,
+  ) {
+    this.#madeUp = new MadeUpVerifiers(mockSecret);
+  }
 
   /** Rejects only when the catalog cannot be asked. */
   async read(endpoint: EndpointId, role: RoleName): Promise<EndpointAccess> {
     const early = this.#askEarly(endpoint, role);
-    const found = await this.#stored.ask(`${endpoint}/${role}`, () => this.catalog.findAccess(endpoint, role));
+    const finding = this.#stored.ask(`${endpoint}/${role}`, () => this.catalog.findAccess(endpoint, role));
+    const madeUp = this.#madeUp.of(endpoint, role);
+    const found = await finding;
     if (!found || found.availability === 'deleting') {
-      return { verifier: this.#mock(endpoint, role), disabled: false, allowedNetworks: [] };
+      return { verifier: madeUp, disabled: false, allowedNetworks: [] };
     }
     const verifier = found.running
       ? await this.#verifierNow(found.running, role, found.verifier, early)
       : found.verifier;
-    const usable = verifier !== undefined && !isReservedRole(role) && parseVerifier(verifier) !== undefined;
+    const offered = verifier ?? madeUp;
+    const usable = parseVerifier(offered) !== undefined && !isReservedRole(role);
     return {
-      verifier: usable ? verifier : this.#mock(endpoint, role),
+      verifier: usable ? offered : madeUp,
       disabled: found.availability === 'disabled',
       allowedNetworks: found.allowedNetworks,
     };
@@ -76,10 +83,6 @@ export class EndpointAccessReader {
     const asked = early && isSameCompute(early.ref, compute) ? early.answer : ask(this.links.to(compute), role);
     const answer = await asked;
     return answer.kind === 'read' ? answer.verifier : stored;
-  }
-
-  #mock(endpoint: EndpointId, role: RoleName): string {
-    return formatVerifier(makeMockVerifier(this.mockSecret, endpoint, role));
   }
 }
 
