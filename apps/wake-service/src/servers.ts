@@ -2,6 +2,7 @@
 
 import { fileURLToPath } from 'node:url';
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
+import type { Server as GrpcServer } from '@grpc/grpc-js';
 import { NestFactory } from '@nestjs/core';
 import { type GrpcOptions, Transport } from '@nestjs/microservices';
 import type { NestExpressApplication } from '@nestjs/platform-express';
@@ -12,6 +13,7 @@ import { wakePackage, wakeProtoUrl } from '@pgwake/wake-api';
 import type { Catalog } from '@pgwake/wake-core';
 import { guardCallers } from './admin/caller-guard.js';
 import { ProblemFilter } from './admin/problem-filter.js';
+import { type LoadedServices, serveEndpointAccess } from './grpc/endpoint-access-call.js';
 import type { Parts } from './parts.js';
 import type { WakeServiceSettings } from './settings.js';
 import { WakeServiceModule } from './wake-service.module.js';
@@ -57,7 +59,10 @@ export async function startServers(
   app.use(guardCallers([settings.adminHost, ...settings.adminHostNames]));
   app.useBodyParser('json', { limit: bodyLimit });
   app.useGlobalFilters(new ProblemFilter(log));
-  app.connectMicroservice<GrpcOptions>(grpcOptions(settings), { inheritAppConfig: false });
+  const grpc = grpcOptions(settings, (services, grpcServer) =>
+    serveEndpointAccess(services, grpcServer, parts.access, log),
+  );
+  app.connectMicroservice<GrpcOptions>(grpc, { inheritAppConfig: false });
   try {
     await app.startAllMicroservices();
     serveOpenApi(app);
@@ -77,7 +82,10 @@ export async function startServers(
   }
 }
 
-function grpcOptions({ grpcHost, grpcPort }: WakeServiceSettings): GrpcOptions {
+function grpcOptions(
+  { grpcHost, grpcPort }: WakeServiceSettings,
+  onLoadPackageDefinition: (services: LoadedServices, server: GrpcServer) => void,
+): GrpcOptions {
   return {
     transport: Transport.GRPC,
     options: {
@@ -85,6 +93,7 @@ function grpcOptions({ grpcHost, grpcPort }: WakeServiceSettings): GrpcOptions {
       package: wakePackage,
       protoPath: fileURLToPath(wakeProtoUrl),
       loader: { longs: Number, enums: String, defaults: true, oneofs: true },
+      onLoadPackageDefinition,
       gracefulShutdown: true,
       channelOptions: {
         // Requests have a few hundred bytes.
@@ -94,6 +103,8 @@ function grpcOptions({ grpcHost, grpcPort }: WakeServiceSettings): GrpcOptions {
         'grpc.keepalive_timeout_ms': 10_000,
         // Another process on the same port would get a share of the calls.
         'grpc.so_reuseport': 0,
+        // Nobody is served its statistics, which cost every call a little.
+        'grpc.enable_channelz': 0,
       },
     },
   };

@@ -234,7 +234,7 @@ describe('endpoints', () => {
     const { id } = newEndpointIn(await catalog.create({ ...newEndpoint(), allowedNetworks: ['10.0.0.0/8'] }));
     expect(await catalog.change(id, { availability: 'open' })).toMatchObject({ allowedNetworks: ['10.0.0.0/8'] });
     await catalog.change(id, { allowedNetworks: ['192.0.2.1', 'fd00::/8'] });
-    expect((await catalog.findAccess(id, app))?.record.allowedNetworks).toEqual(['192.0.2.1', 'fd00::/8']);
+    expect((await catalog.findAccess(id, app))?.allowedNetworks).toEqual(['192.0.2.1', 'fd00::/8']);
     expect(await catalog.change(id, { allowedNetworks: [] })).toMatchObject({ allowedNetworks: [] });
   });
 

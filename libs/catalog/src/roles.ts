@@ -4,7 +4,7 @@
 import type { RoleName } from '@pgwake/ids';
 import type { Catalog, RoleChange } from '@pgwake/wake-core';
 import type { Pool, PoolClient } from 'pg';
-import { type EndpointRow, endpointColumns, toRecord } from './endpoint-row.js';
+import { type AccessRow, accessColumns, toAccess } from './access-row.js';
 import { inTransaction } from './transaction.js';
 
 type Roles = Pick<
@@ -15,15 +15,14 @@ type Roles = Pick<
 export function createRoles(pool: Pool): Roles {
   return {
     async findAccess(id, role) {
-      const { rows } = await pool.query<EndpointRow & { verifier: string | null }>({
+      const { rows } = await pool.query<AccessRow>({
         name: 'find-access',
-        text: `select ${endpointColumns}, r.verifier
+        text: `select ${accessColumns}
                from pgwake.endpoints e left join pgwake.roles r on r.endpoint = e.id and r.name = $2
                where e.id = $1`,
         values: [id, role],
       });
-      const row = rows[0];
-      return row && { record: toRecord(row), verifier: row.verifier ?? undefined };
+      return rows[0] && toAccess(id, rows[0]);
     },
 
     async roles(id) {

@@ -3,7 +3,7 @@
 
 import type { EndpointId, Generation, Millis, RoleName } from '@pgwake/ids';
 import type { ComputeRef, RunningCompute, StartPhases } from './compute-driver.js';
-import type { EndpointRecord, OwnerId } from './endpoint-record.js';
+import type { Availability, EndpointRecord, OwnerId } from './endpoint-record.js';
 import type { RoleChange, RoleVerifier } from './roles.js';
 import type { TokenLogin } from './token-login.js';
 
@@ -49,6 +49,16 @@ export interface StoredRole {
   readonly pending: boolean;
 }
 
+/** What a login is measured by, and no more: it is read for every one. */
+export interface StoredAccess {
+  readonly availability: Availability;
+  readonly allowedNetworks: readonly string[];
+  /** Only while it is `running`: one that is started or suspended is not to be asked. */
+  readonly running: RunningCompute | undefined;
+  /** Of a role that is about to be dropped: none. */
+  readonly verifier: string | undefined;
+}
+
 export interface Catalog {
   /** This life of this instance. */
   readonly self: OwnerId;
@@ -86,11 +96,8 @@ export interface Catalog {
   /** Any state, of an owner that is gone -> suspended. */
   recordGone(ref: ComputeRef): Promise<boolean>;
 
-  /** The record and the verifier of one role, in one read. A role that is about to be dropped has none. */
-  findAccess(
-    id: EndpointId,
-    role: RoleName,
-  ): Promise<{ readonly record: EndpointRecord; readonly verifier: string | undefined } | undefined>;
+  /** In one read. `undefined` when there is no such endpoint. */
+  findAccess(id: EndpointId, role: RoleName): Promise<StoredAccess | undefined>;
   roles(id: EndpointId): Promise<readonly StoredRole[]>;
   pendingRoles(id: EndpointId): Promise<readonly RoleChange[]>;
   /** Only while the compute is suspended; it is applied at the next wake. */

@@ -10,6 +10,7 @@ export type {
   Catalog,
   EndpointChange,
   NewEndpoint,
+  StoredAccess,
   StoredRole,
   WakeEntry,
   WakeHistoryEntry,

@@ -12,6 +12,8 @@ import { connectAsService } from './service-connection.js';
 
 export class ServiceLink {
   #client: Promise<Client> | undefined;
+  /** The client that is connected, unless another one took its place or it ended. */
+  #established: Promise<Client> | undefined;
   readonly #verifiers = new NextRead((roles: readonly RoleName[]) => this.#readVerifiers(roles));
   #closed = false;
 
@@ -20,6 +22,11 @@ export class ServiceLink {
     private readonly access: ServiceAccess,
     private readonly onLost: () => void,
   ) {}
+
+  /** Whether a question would be answered over a connection that is there already. */
+  get isEstablished(): boolean {
+    return this.#client !== undefined && this.#client === this.#established;
+  }
 
   async sampleActivity(): Promise<ActivitySample> {
     const rows = await this.#read<ActivityRow>({ name: 'activity', text: activityQuery });
@@ -63,6 +70,7 @@ export class ServiceLink {
     this.#client = connecting;
     connecting.then(
       (client) => {
+        this.#established = connecting;
         client.once('end', () => {
           if (this.#client !== connecting) return;
           this.#client = undefined;

@@ -9,7 +9,7 @@ export class ServiceLinks {
   readonly #links = new Map<EndpointId, { readonly ref: ComputeRef; readonly link: ServiceLink }>();
 
   constructor(
-    private readonly driver: ComputeDriver,
+    private readonly driver: Pick<ComputeDriver, 'serviceAccess'>,
     private readonly onLost: (ref: ComputeRef) => void,
   ) {}
 
@@ -23,6 +23,12 @@ export class ServiceLinks {
     });
     this.#links.set(compute.endpoint, { ref: compute, link });
     return link;
+  }
+
+  /** The link to whichever generation it is that is connected now. It is a guess what runs, so none is made for it. */
+  established(endpoint: EndpointId): { readonly ref: ComputeRef; readonly link: ServiceLink } | undefined {
+    const held = this.#links.get(endpoint);
+    return held?.link.isEstablished === true ? held : undefined;
   }
 
   /** Closes the link to this generation, if there is one. */

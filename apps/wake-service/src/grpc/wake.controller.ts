@@ -1,14 +1,14 @@
-// The gRPC side: what the proxies ask. Translates between the messages of wake.proto and the typed words of wake-api.
+// The gRPC side: what the proxies ask, but for what every login asks (see endpoint-access-call.ts). Translates between the
+// messages of wake.proto and the typed words of wake-api.
 
-import { status } from '@grpc/grpc-js';
 import { Controller, Inject, UseFilters } from '@nestjs/common';
-import { GrpcMethod, RpcException } from '@nestjs/microservices';
-import { type EndpointId, type RoleName, parseEndpointId, parseGeneration, parseRoleName } from '@pgwake/ids';
+import { GrpcMethod } from '@nestjs/microservices';
+import { parseGeneration } from '@pgwake/ids';
 import { wakeServiceName } from '@pgwake/wake-api';
 import { ComputeWaker } from '../computes/wake-computes.js';
-import { EndpointAccessReader } from '../roles/endpoint-access.js';
 import { TokenAccessReader } from '../roles/token-access.js';
 import { CallErrorFilter } from './call-error-filter.js';
+import { requireEndpoint, requireRole } from './require-names.js';
 import {
   type TokenAccessResponse,
   type WakeComputeResponse,
@@ -21,15 +21,9 @@ interface WakeComputeRequest {
   readonly suspectGeneration: number;
 }
 
-interface GetEndpointAccessRequest {
+interface GetTokenAccessRequest {
   readonly endpoint: string;
   readonly role: string;
-}
-
-interface EndpointAccessResponse {
-  readonly verifier: string;
-  readonly endpointDisabled: boolean;
-  readonly allowedNetworks: readonly string[];
 }
 
 @Controller()
@@ -37,7 +31,6 @@ interface EndpointAccessResponse {
 export class WakeController {
   constructor(
     @Inject(ComputeWaker) private readonly waker: ComputeWaker,
-    @Inject(EndpointAccessReader) private readonly access: EndpointAccessReader,
     @Inject(TokenAccessReader) private readonly tokens: TokenAccessReader,
   ) {}
 
@@ -52,29 +45,8 @@ export class WakeController {
     return toWakeResponse(outcome);
   }
 
-  @GrpcMethod(wakeServiceName, 'GetEndpointAccess')
-  async getEndpointAccess(request: GetEndpointAccessRequest): Promise<EndpointAccessResponse> {
-    const { verifier, disabled, allowedNetworks } = await this.access.read(
-      requireEndpoint(request.endpoint),
-      requireRole(request.role),
-    );
-    return { verifier, endpointDisabled: disabled, allowedNetworks };
-  }
-
   @GrpcMethod(wakeServiceName, 'GetTokenAccess')
-  async getTokenAccess(request: GetEndpointAccessRequest): Promise<TokenAccessResponse> {
+  async getTokenAccess(request: GetTokenAccessRequest): Promise<TokenAccessResponse> {
     return toTokenAccessResponse(await this.tokens.read(requireEndpoint(request.endpoint), requireRole(request.role)));
   }
-}
-
-function requireEndpoint(text: string): EndpointId {
-  return parseEndpointId(text) ?? invalid('endpoint is not an endpoint id');
-}
-
-function requireRole(text: string): RoleName {
-  return parseRoleName(text) ?? invalid('role is not a role name');
-}
-
-function invalid(message: string): never {
-  throw new RpcException({ code: status.INVALID_ARGUMENT, message });
 }
