@@ -40,6 +40,36 @@ describe('an accepted socket that was adopted', () => {
     expect(seen[1]?.memory).toBe(seen[0]?.memory);
   });
 
+  it('has little to read into until somebody sends more than a request for encryption', async () => {
+    const { socket, reads, far } = await acceptOne();
+    const seen: { readonly room: number; readonly length: number }[] = [];
+    reads?.lend((bytes) => {
+      seen.push({ room: bytes.buffer.byteLength, length: bytes.length });
+      return 'returned';
+    });
+    socket.resume();
+    for (const length of [8, 100]) {
+      const wanted = seen.reduce((sum, each) => sum + each.length, length);
+      far.write(Buffer.alloc(length));
+      await waitFor(() => seen.reduce((sum, each) => sum + each.length, 0) === wanted, 1_000);
+    }
+    expect(seen).toEqual([
+      { room: 16, length: 8 },
+      { room: 16, length: 16 },
+      { room: 1_024, length: 84 },
+    ]);
+  });
+
+  it('has more to read into, too, while it lends nothing', async () => {
+    const { socket, far } = await acceptOne();
+    const lengths: number[] = [];
+    socket.on('data', (chunk: Buffer) => lengths.push(chunk.length));
+    far.write(Buffer.alloc(100));
+    socket.resume();
+    await waitFor(() => lengths.length === 2, 1_000);
+    expect(lengths).toEqual([16, 84]);
+  });
+
   it('stands still until it is resumed', async () => {
     const { socket, reads, far } = await acceptOne();
     let lent = 0;

@@ -10,6 +10,12 @@ export interface LendingSocket {
   readonly reads: LendingReads | undefined;
 }
 
+/**
+ * Room for a request for encryption, with which most clients begin. TLS reads by itself afterwards, and whatever the socket
+ * has to read into stays there for as long as it lives.
+ */
+const firstReadBytes = 16;
+
 /** What a socket stands on. Node documents the option that takes one, and not where a socket has it. */
 interface HasHandle {
   _handle?: BoundSocket | null;
@@ -23,7 +29,7 @@ export function adoptSocket(accepted: Socket): LendingSocket {
   const holder = accepted as HasHandle;
   const handle = holder._handle;
   if (!handle) return { socket: accepted, reads: undefined };
-  const reads = new LendingReads();
+  const reads = new LendingReads(firstReadBytes);
   const standingStill = { pauseOnCreate: true };
   const socket = new Socket({ handle, allowHalfOpen: true, onread: reads.onread, ...standingStill });
   reads.bind(socket);

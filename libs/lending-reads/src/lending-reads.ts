@@ -25,11 +25,17 @@ export class LendingReads {
     buffer: () => this.#buffer,
     callback: (length) => this.#take(length),
   };
-  #buffer = makeBuffer(smallBytes);
+  #buffer: Buffer;
   /** Of the last read. Messages repeat, and so do their lengths: making a view costs as much as reading headers. */
-  #view = this.#buffer;
+  #view: Buffer;
   #socket: Socket | undefined;
   #lendTo: TakeLent | undefined;
+
+  /** `firstBytes`: room for the first read. Filled, it is replaced as any other. */
+  constructor(firstBytes = smallBytes) {
+    this.#buffer = makeBuffer(firstBytes);
+    this.#view = this.#buffer;
+  }
 
   bind(socket: Socket): void {
     this.#socket = socket;
@@ -44,14 +50,19 @@ export class LendingReads {
   #take(length: number): boolean {
     if (this.#view.length !== length) this.#view = this.#buffer.subarray(0, length);
     const bytes = this.#view;
-    if (this.#lendTo === undefined) return this.#socket?.push(Buffer.from(bytes)) ?? false;
+    if (this.#lendTo === undefined) {
+      const goesOn = this.#socket?.push(Buffer.from(bytes)) ?? false;
+      if (this.#isUnfit(length)) this.#change(length, false);
+      return goesOn;
+    }
     const kept = this.#lendTo(bytes) === 'kept';
     if (kept || this.#isUnfit(length)) this.#change(length, kept);
     return true;
   }
 
   #isUnfit(length: number): boolean {
-    return this.#buffer.length === smallBytes ? length === smallBytes : length < smallBytes;
+    const { length: room } = this.#buffer;
+    return room === largeBytes ? length < smallBytes : length === room;
   }
 
   #change(length: number, kept: boolean): void {

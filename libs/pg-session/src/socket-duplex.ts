@@ -1,5 +1,6 @@
 // A net or TLS socket as the relay's ByteDuplex. Listeners are attached once for the socket's whole life, so there is
-// never a moment without an 'error' listener, and no closure is made per chunk.
+// never a moment without an 'error' listener, and no closure is made per chunk. Nor is any per socket: the listeners are the
+// same functions for all, and find the duplex in the socket. Most sockets are idle, and closures were a good part of them.
 
 import type { Socket } from 'node:net';
 import type { LendingReads } from '@pgwake/lending-reads';
@@ -8,12 +9,19 @@ import type { ByteDuplex, DuplexSink, OutgoingProgress } from '@pgwake/relay';
 /** An idle peer that vanished is noticed 10 s later: libuv probes ten times, a second apart. */
 const keepAliveMs = 30_000;
 
+const owner = Symbol('the duplex of a socket');
+
+/** What the listeners are called on. */
+interface OwnedSocket extends Socket {
+  readonly [owner]: SocketDuplex;
+}
+
 /**
  * Takes the socket over; nobody else may read from or write to it afterwards, except TLS started on top of it through
  * {@link SocketDuplex.surrender}. The socket must have been made with `allowHalfOpen`.
  */
 export class SocketDuplex implements ByteDuplex {
-  readonly #socket: Socket;
+  readonly #socket: OwnedSocket;
   readonly #carrier: Socket;
   #sink: DuplexSink | undefined;
   #cause: Error | undefined;
@@ -23,16 +31,16 @@ export class SocketDuplex implements ByteDuplex {
 
   /** `carrier`: the TCP socket under a TLS socket. */
   constructor(socket: Socket, carrier: Socket = socket) {
-    this.#socket = socket;
+    this.#socket = Object.assign(socket, { [owner]: this });
     this.#carrier = carrier;
     socket.pause();
     socket.setNoDelay(true);
     socket.setKeepAlive(true, keepAliveMs);
-    socket.on('data', this.#onData);
-    socket.on('drain', this.#onDrain);
-    socket.on('end', this.#onEnd);
-    socket.on('error', this.#onError);
-    socket.on('close', this.#onClose);
+    socket.on('data', SocketDuplex.#onData);
+    socket.on('drain', SocketDuplex.#onDrain);
+    socket.on('end', SocketDuplex.#onEnd);
+    socket.on('error', SocketDuplex.#onError);
+    socket.on('close', SocketDuplex.#onClose);
     // A compute may have died between its login and the handover; its events are over by now.
     if (socket.destroyed) this.#missed = 'close';
     else if (socket.readableEnded) this.#missed = 'end';
@@ -41,7 +49,7 @@ export class SocketDuplex implements ByteDuplex {
 
   /** The sink is lent what that socket, which was made with these `reads`, reads. Before anybody is attached. */
   borrow(reads: LendingReads | undefined): this {
-    reads?.lend(this.#onLentBytes);
+    reads?.lend((bytes) => this.#lendOn(bytes));
     return this;
   }
 
@@ -49,7 +57,7 @@ export class SocketDuplex implements ByteDuplex {
     if (this.#sink !== undefined) throw new Error('a duplex has one sink at a time');
     this.#sink = sink;
     if (this.#missed === 'nothing') this.#socket.resume();
-    else queueMicrotask(this.#tellMissed);
+    else queueMicrotask(() => this.#tellMissed());
   }
 
   detach(): void {
@@ -105,50 +113,58 @@ export class SocketDuplex implements ByteDuplex {
     this.#surrendered = true;
     this.#missed = 'close';
     this.#socket.pause();
-    this.#socket.off('data', this.#onData);
-    this.#socket.off('drain', this.#onDrain);
-    this.#socket.off('end', this.#onEnd);
-    this.#socket.off('error', this.#onError);
-    this.#socket.off('close', this.#onClose);
+    this.#socket.off('data', SocketDuplex.#onData);
+    this.#socket.off('drain', SocketDuplex.#onDrain);
+    this.#socket.off('end', SocketDuplex.#onEnd);
+    this.#socket.off('error', SocketDuplex.#onError);
+    this.#socket.off('close', SocketDuplex.#onClose);
     if (unread.length > 0) this.#socket.unshift(unread);
     return this.#socket;
   }
 
-  readonly #onData = (chunk: Buffer) => {
-    this.#sink?.onBytes(chunk);
-  };
+  static #onData(this: OwnedSocket, chunk: Buffer): void {
+    this[owner].#sink?.onBytes(chunk);
+  }
 
-  readonly #onLentBytes = (bytes: Buffer): 'returned' | 'kept' => {
+  static #onDrain(this: OwnedSocket): void {
+    this[owner].#sink?.onDrain();
+  }
+
+  static #onEnd(this: OwnedSocket): void {
+    this[owner].#tellEnd();
+  }
+
+  static #onError(this: OwnedSocket, error: Error): void {
+    this[owner].#cause = error;
+  }
+
+  static #onClose(this: OwnedSocket): void {
+    this[owner].#tellClose();
+  }
+
+  #lendOn(bytes: Buffer): 'returned' | 'kept' {
     const sink = this.#sink;
     if (sink?.onLentBytes) return sink.onLentBytes(bytes);
     sink?.onBytes(Buffer.from(bytes)); // cheaper than another buffer to read into
     return 'returned';
-  };
+  }
 
-  readonly #onDrain = () => {
-    this.#sink?.onDrain();
-  };
-
-  readonly #onEnd = () => {
+  #tellEnd(): void {
     if (this.#sink === undefined) this.#missed = 'end';
     else this.#sink.onEnd();
-  };
+  }
 
-  readonly #onError = (error: Error) => {
-    this.#cause = error;
-  };
-
-  readonly #onClose = () => {
+  #tellClose(): void {
     const sink = this.#sink;
     this.#missed = 'close';
     this.#sink = undefined;
     sink?.onClose(this.#cause);
-  };
+  }
 
-  readonly #tellMissed = () => {
+  #tellMissed(): void {
     if (this.#missed === 'end') this.#sink?.onEnd();
-    else this.#onClose();
-  };
+    else this.#tellClose();
+  }
 }
 
 /** Only TCP knows resets; on a unix socket Node throws. */

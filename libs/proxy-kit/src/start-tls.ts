@@ -22,7 +22,8 @@ export function startTls<T>(raw: Socket, options: TlsOptions, take: (secured: TL
   const socket = new TLSSocket(raw, {
     isServer: true,
     secureContext: certificate.context,
-    ALPNProtocols: [...alpnProtocols],
+    // Not ALPNProtocols: of those every socket would hold a copy in Node's pool, and with it as much of the pool as stands there.
+    ALPNCallback: ({ protocols }) => alpnProtocols.find((ours) => protocols.includes(ours)),
     requestCert: certificate.clientCert !== 'off',
     rejectUnauthorized: certificate.clientCert === 'required',
   });
