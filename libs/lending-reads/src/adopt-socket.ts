@@ -30,6 +30,7 @@ export function adoptSocket(accepted: Socket): LendingSocket {
   const handle = holder._handle;
   if (!handle) return { socket: accepted, reads: undefined };
   const reads = new LendingReads(firstReadBytes);
+  // As `pauseOnConnect` of a server does it; Node's types know the option there only.
   const standingStill = { pauseOnCreate: true };
   const socket = new Socket({ handle, allowHalfOpen: true, onread: reads.onread, ...standingStill });
   reads.bind(socket);

@@ -32,7 +32,7 @@ export function handOver(
   let cutOff: NodeJS.Timeout | undefined;
   const relay = startRelay({
     client: duplex,
-    compute: toDuplex(compute),
+    compute: new SocketDuplex(compute.socket, compute.carrier).borrow(compute.reads),
     fromClient,
     fromCompute: compute.residue,
     lastWords: (loss) => encodeErrorResponse(toErrorResponse(explainLoss(loss))),
@@ -53,11 +53,6 @@ export function handOver(
     stopListening();
   });
   return relay;
-}
-
-function toDuplex({ socket, carrier, reads }: ComputeConnection): SocketDuplex {
-  const duplex = new SocketDuplex(socket, carrier);
-  return reads === undefined ? duplex : duplex.borrow(reads);
 }
 
 function explainLoss(loss: SessionLoss): GatewayError {
