@@ -34,11 +34,15 @@ export interface TcpLoad {
   readonly p99Ms?: number;
 }
 
-export interface TcpSample extends TcpLoad {
+export interface MeasuredLoad extends TcpLoad {
+  /** Microseconds of the process in the middle for each of them, where the load knows better than all it used meanwhile. */
+  readonly cpuUs?: number | undefined;
+}
+
+export interface TcpSample extends MeasuredLoad {
   readonly load: string;
   readonly peer: PeerName;
   readonly round: number;
-  /** Microseconds of the process in the middle for each of them. */
   readonly cpuUs: number | undefined;
 }
 
@@ -58,7 +62,7 @@ export interface TcpSamples {
 interface Load {
   readonly name: string;
   readonly peers: readonly Peer[];
-  readonly run: (peer: Peer) => Promise<TcpLoad>;
+  readonly run: (peer: Peer) => Promise<MeasuredLoad>;
   /** Once before all rounds, and forgotten: a runtime compiles what it has run often. */
   readonly warmUp: (peer: Peer) => Promise<unknown>;
 }
@@ -139,11 +143,12 @@ function planLoads({ peers, account, directory }: Field, options: TcpBenchOption
   ];
 }
 
-async function withCpu(peer: Peer, run: (peer: Peer) => Promise<TcpLoad>): Promise<TcpLoad & Pick<TcpSample, 'cpuUs'>> {
+async function withCpu(peer: Peer, run: Load['run']): Promise<TcpLoad & Pick<TcpSample, 'cpuUs'>> {
   const { pid } = peer;
-  const before = pid === undefined ? NaN : readCpuSeconds(pid);
+  if (pid === undefined) return { ...(await run(peer)), cpuUs: undefined };
+  const before = readCpuSeconds(pid);
   const load = await run(peer);
-  return { ...load, cpuUs: pid === undefined ? undefined : ((readCpuSeconds(pid) - before) * 1e6) / load.count };
+  return { ...load, cpuUs: load.cpuUs ?? ((readCpuSeconds(pid) - before) * 1e6) / load.count };
 }
 
 async function measureIdle(field: Field, options: TcpBenchOptions): Promise<IdleSample[]> {

@@ -4,9 +4,11 @@ import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { readCpuSeconds } from '../process-usage.ts';
 import { summarise } from '../statistics.ts';
-import type { TcpLoad } from './measure-tcp.ts';
+import type { MeasuredLoad } from './measure-tcp.ts';
 import { type Account, type Peer, libpqEnv } from './peer.ts';
+import { SteadyCpu } from './steady-cpu.ts';
 
 const run = promisify(execFile);
 
@@ -33,23 +35,29 @@ export async function fillPgbench(peer: Peer, account: Account): Promise<void> {
   await run('pgbench', ['-i', '-q', '-s', String(scale)], { env: libpqEnv(peer, account) });
 }
 
-/** Rejects when a client failed: a rate of those that are left would compare with nothing. */
+/**
+ * Rejects when a client failed: a rate of those that are left would compare with nothing. The CPU of a transaction is that of the
+ * peer's process, logins left out; where every transaction is a login it is for the caller to say.
+ */
 export async function runPgbench(
   peer: Peer,
   account: Account,
   directory: string,
   { protocol, clients, seconds, reconnect = false, encrypted = false, scriptFile }: PgbenchOptions,
-): Promise<TcpLoad> {
+): Promise<MeasuredLoad> {
   const logs = mkdtempSync(join(directory, 'pgbench-'));
   const script = scriptFile === undefined ? ['-S'] : ['-f', scriptFile];
   const args = ['-n', ...script, '-M', protocol, '-c', String(clients), '-T', String(seconds)];
   const logging = ['-l', `--log-prefix=${join(logs, 'log')}`, `--sampling-rate=${sampledShare}`];
   try {
-    const { stdout, stderr } = await run('pgbench', [...args, ...(reconnect ? ['-C'] : logging)], {
-      env: libpqEnv(peer, account, encrypted),
-    });
+    const env = libpqEnv(peer, account, encrypted);
+    const running = run('pgbench', [...args, ...(reconnect ? ['-C'] : [...logging, '-P', '1'])], { env });
+    const { pid } = peer;
+    const cpu = pid === undefined ? undefined : new SteadyCpu(() => readCpuSeconds(pid));
+    running.child.stderr?.on('data', (text: string) => cpu?.take(text));
+    const { stdout, stderr } = await running;
     if (stderr.includes('aborted')) throw new Error(`pgbench through ${peer.name}: ${stderr}`);
-    return { ...parsePgbench(stdout), ...(reconnect ? {} : summariseLogs(logs)) };
+    return { ...parsePgbench(stdout), ...(reconnect ? {} : { ...summariseLogs(logs), cpuUs: cpu?.usPerTransaction }) };
   } finally {
     rmSync(logs, { recursive: true });
   }
