@@ -26,9 +26,11 @@ describe('an accepted socket that was adopted', () => {
     const { accepted, socket, reads, far } = await acceptOne();
     expect(socket).not.toBe(accepted);
     const seen: { readonly memory: ArrayBufferLike; readonly text: string }[] = [];
-    reads?.lend((bytes) => {
-      seen.push({ memory: bytes.buffer, text: bytes.toString() });
-      return 'returned';
+    reads?.lend({
+      takeLent: (bytes) => {
+        seen.push({ memory: bytes.buffer, text: bytes.toString() });
+        return 'returned';
+      },
     });
     for (const word of ['before it reads', 'after']) {
       const before = seen.length;
@@ -43,9 +45,11 @@ describe('an accepted socket that was adopted', () => {
   it('has little to read into until somebody sends more than a request for encryption', async () => {
     const { socket, reads, far } = await acceptOne();
     const seen: { readonly room: number; readonly length: number }[] = [];
-    reads?.lend((bytes) => {
-      seen.push({ room: bytes.buffer.byteLength, length: bytes.length });
-      return 'returned';
+    reads?.lend({
+      takeLent: (bytes) => {
+        seen.push({ room: bytes.buffer.byteLength, length: bytes.length });
+        return 'returned';
+      },
     });
     socket.resume();
     for (const length of [8, 100]) {
@@ -73,9 +77,11 @@ describe('an accepted socket that was adopted', () => {
   it('stands still until it is resumed', async () => {
     const { socket, reads, far } = await acceptOne();
     let lent = 0;
-    reads?.lend((bytes) => {
-      lent += bytes.length;
-      return 'returned';
+    reads?.lend({
+      takeLent: (bytes) => {
+        lent += bytes.length;
+        return 'returned';
+      },
     });
     far.write('early');
     for (let turns = 0; turns < 5; turns++) await new Promise(setImmediate);

@@ -1,2 +1,2 @@
 export { type LendingSocket, adoptSocket } from './adopt-socket.js';
-export { LendingReads, type TakeLent } from './lending-reads.js';
+export { type Borrower, LendingReads } from './lending-reads.js';

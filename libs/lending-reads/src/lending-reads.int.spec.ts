@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, Socket, createServer } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { waitFor } from '@pgwake/testkit';
-import { LendingReads, type TakeLent } from './lending-reads.js';
+import { type Borrower, LendingReads } from './lending-reads.js';
 
 const opened: Socket[] = [];
 afterEach(() => {
@@ -25,10 +25,12 @@ async function connectPair(): Promise<{ socket: Socket; reads: LendingReads; far
 }
 
 /** Lends to whoever copies, and to whoever keeps every array. */
-function collect(how: 'returned' | 'kept', arrays: Buffer[]): TakeLent {
-  return (bytes) => {
-    arrays.push(how === 'kept' ? bytes : Buffer.from(bytes));
-    return how;
+function collect(how: 'returned' | 'kept', arrays: Buffer[]): Borrower {
+  return {
+    takeLent: (bytes) => {
+      arrays.push(how === 'kept' ? bytes : Buffer.from(bytes));
+      return how;
+    },
   };
 }
 
@@ -59,9 +61,11 @@ describe('a socket that can lend', () => {
     far.write('early ');
     await waitFor(() => socket.readableLength > 0, 1_000);
     socket.pause();
-    reads.lend((bytes) => {
-      heard.push(`lent ${bytes.toString()}`);
-      return 'returned';
+    reads.lend({
+      takeLent: (bytes) => {
+        heard.push(`lent ${bytes.toString()}`);
+        return 'returned';
+      },
     });
     socket.removeAllListeners('readable');
     socket.on('data', (chunk: Buffer) => heard.push(`data ${chunk.toString()}`));
@@ -74,9 +78,11 @@ describe('a socket that can lend', () => {
   it('reads into the same memory again once that is returned, and into another once it is kept', async () => {
     const { socket, reads, far } = await connectPair();
     const seen: { readonly memory: ArrayBufferLike; readonly text: string }[] = [];
-    reads.lend((bytes) => {
-      seen.push({ memory: bytes.buffer, text: bytes.toString() });
-      return bytes.toString() === 'kept' ? 'kept' : 'returned';
+    reads.lend({
+      takeLent: (bytes) => {
+        seen.push({ memory: bytes.buffer, text: bytes.toString() });
+        return bytes.toString() === 'kept' ? 'kept' : 'returned';
+      },
     });
     socket.resume();
     for (const word of ['first', 'kept', 'third']) {
@@ -104,9 +110,11 @@ describe('a socket that can lend', () => {
     const { socket, reads, far } = await connectPair();
     const arrays: Buffer[] = [];
     const memory = new Set<ArrayBufferLike>();
-    reads.lend((bytes) => {
-      memory.add(bytes.buffer);
-      return collect('returned', arrays)(bytes);
+    reads.lend({
+      takeLent: (bytes) => {
+        memory.add(bytes.buffer);
+        return collect('returned', arrays).takeLent(bytes);
+      },
     });
     far.write(Buffer.alloc(500_000, 'x'));
     await waitFor(() => far.writableLength === 0 || far.bytesWritten > 100_000, 1_000);
@@ -125,9 +133,11 @@ describe('a socket that can lend', () => {
   it('stops at once when it is paused', async () => {
     const { socket, reads, far } = await connectPair();
     const arrays: Buffer[] = [];
-    reads.lend((bytes) => {
-      socket.pause();
-      return collect('returned', arrays)(bytes);
+    reads.lend({
+      takeLent: (bytes) => {
+        socket.pause();
+        return collect('returned', arrays).takeLent(bytes);
+      },
     });
     far.write(Buffer.alloc(100_000, 'x'));
     socket.resume();

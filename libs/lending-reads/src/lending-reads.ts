@@ -7,8 +7,10 @@
 
 import type { OnReadOpts, Socket } from 'node:net';
 
-/** For the length of the call the bytes are lent. `kept`: they are the taker's from now on. */
-export type TakeLent = (bytes: Buffer) => 'returned' | 'kept';
+export interface Borrower {
+  /** For the length of the call the bytes are lent. `kept`: they are the borrower's from now on. */
+  takeLent(bytes: Buffer): 'returned' | 'kept';
+}
 
 const smallBytes = 1024;
 const largeBytes = 64 * 1024;
@@ -29,7 +31,7 @@ export class LendingReads {
   /** Of the last read. Messages repeat, and so do their lengths: making a view costs as much as reading headers. */
   #view: Buffer;
   #socket: Socket | undefined;
-  #lendTo: TakeLent | undefined;
+  #borrower: Borrower | undefined;
 
   /** `firstBytes`: room for the first read. Filled, it is replaced as any other. */
   constructor(firstBytes = smallBytes) {
@@ -42,20 +44,20 @@ export class LendingReads {
   }
 
   /** From the next read on, in place of 'data'. What the socket holds already still comes as 'data', and before it. */
-  lend(take: TakeLent): void {
-    this.#lendTo = take;
+  lend(borrower: Borrower): void {
+    this.#borrower = borrower;
   }
 
   /** `false` stops the reading until the socket is resumed. Node asks for the buffer of the next read right afterwards. */
   #take(length: number): boolean {
     if (this.#view.length !== length) this.#view = this.#buffer.subarray(0, length);
     const bytes = this.#view;
-    if (this.#lendTo === undefined) {
+    if (this.#borrower === undefined) {
       const goesOn = this.#socket?.push(Buffer.from(bytes)) ?? false;
       if (this.#isUnfit(length)) this.#change(length, false);
       return goesOn;
     }
-    const kept = this.#lendTo(bytes) === 'kept';
+    const kept = this.#borrower.takeLent(bytes) === 'kept';
     if (kept || this.#isUnfit(length)) this.#change(length, kept);
     return true;
   }

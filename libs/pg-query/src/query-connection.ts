@@ -111,9 +111,11 @@ class SocketQueryConnection implements QueryConnection {
     // It may have failed between the dial and now; its events are over then.
     if (socket.destroyed || socket.readableEnded) this.#lose(lost('the compute closed the connection'));
     if (connection.residue.length > 0) this.#onData(connection.residue);
-    connection.reads?.lend((bytes) => {
-      this.#onData(bytes);
-      return 'returned';
+    connection.reads?.lend({
+      takeLent: (bytes) => {
+        this.#onData(bytes);
+        return 'returned';
+      },
     });
     if (!this.closed) socket.resume();
   }

@@ -3,7 +3,7 @@
 // same functions for all, and find the duplex in the socket. Most sockets are idle, and closures were a good part of them.
 
 import type { Socket } from 'node:net';
-import type { LendingReads } from '@pgwake/lending-reads';
+import type { Borrower, LendingReads } from '@pgwake/lending-reads';
 import type { ByteDuplex, DuplexSink, OutgoingProgress } from '@pgwake/relay';
 
 /** An idle peer that vanished is noticed 10 s later: libuv probes ten times, a second apart. */
@@ -20,7 +20,7 @@ interface OwnedSocket extends Socket {
  * Takes the socket over; nobody else may read from or write to it afterwards, except TLS started on top of it through
  * {@link SocketDuplex.surrender}. The socket must have been made with `allowHalfOpen`.
  */
-export class SocketDuplex implements ByteDuplex {
+export class SocketDuplex implements ByteDuplex, Borrower {
   readonly #socket: OwnedSocket;
   readonly #carrier: Socket;
   #sink: DuplexSink | undefined;
@@ -49,7 +49,7 @@ export class SocketDuplex implements ByteDuplex {
 
   /** The sink is lent what that socket, which was made with these `reads`, reads. Before anybody is attached. */
   borrow(reads: LendingReads | undefined): this {
-    reads?.lend((bytes) => this.#lendOn(bytes));
+    reads?.lend(this);
     return this;
   }
 
@@ -122,6 +122,14 @@ export class SocketDuplex implements ByteDuplex {
     return this.#socket;
   }
 
+  /** Of its own reads. */
+  takeLent(bytes: Buffer): 'returned' | 'kept' {
+    const sink = this.#sink;
+    if (sink?.onLentBytes) return sink.onLentBytes(bytes);
+    sink?.onBytes(Buffer.from(bytes)); // cheaper than another buffer to read into
+    return 'returned';
+  }
+
   static #onData(this: OwnedSocket, chunk: Buffer): void {
     this[owner].#sink?.onBytes(chunk);
   }
@@ -140,13 +148,6 @@ export class SocketDuplex implements ByteDuplex {
 
   static #onClose(this: OwnedSocket): void {
     this[owner].#tellClose();
-  }
-
-  #lendOn(bytes: Buffer): 'returned' | 'kept' {
-    const sink = this.#sink;
-    if (sink?.onLentBytes) return sink.onLentBytes(bytes);
-    sink?.onBytes(Buffer.from(bytes)); // cheaper than another buffer to read into
-    return 'returned';
   }
 
   #tellEnd(): void {

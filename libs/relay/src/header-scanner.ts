@@ -5,23 +5,19 @@
 /** Postgres refuses to build or to read a longer message (MaxAllocSize, src/include/utils/memutils.h); the length counts itself. */
 export const maxMessageLength = 0x3fffffff + 4;
 
-export interface HeaderListener {
-  onMessage(tag: number): void;
-  /** The first byte of the body, for messages that have one. */
-  onFirstBodyByte(tag: number, byte: number): void;
-}
+const headerBytes = 5;
 
-export class HeaderScanner {
-  readonly #listener: HeaderListener;
+export abstract class HeaderScanner {
   #tag = 0;
   #headerBytesSeen = 0;
   #length = 0;
   #bodyBytesLeft = 0;
   #bodyBegun = true;
 
-  constructor(listener: HeaderListener) {
-    this.#listener = listener;
-  }
+  protected abstract onMessage(tag: number): void;
+
+  /** The first byte of the body, for messages that have one. */
+  protected onFirstBodyByte(_tag: number, _byte: number): void {}
 
   /** Whether the next byte is the first one of a message. */
   get atBorder(): boolean {
@@ -35,7 +31,7 @@ export class HeaderScanner {
       if (this.#bodyBytesLeft > 0) {
         if (!this.#bodyBegun) {
           this.#bodyBegun = true;
-          this.#listener.onFirstBodyByte(this.#tag, bytes[at] ?? 0);
+          this.onFirstBodyByte(this.#tag, bytes[at] ?? 0);
         }
         const taken = Math.min(this.#bodyBytesLeft, bytes.length - at);
         this.#bodyBytesLeft -= taken;
@@ -49,12 +45,12 @@ export class HeaderScanner {
       } else {
         this.#length = this.#length * 256 + byte; // no shift: it would make lengths above 2 GiB negative
       }
-      if (++this.#headerBytesSeen < 5) continue;
+      if (++this.#headerBytesSeen < headerBytes) continue;
       if (this.#length < 4 || this.#length > maxMessageLength) return false;
       this.#headerBytesSeen = 0;
       this.#bodyBytesLeft = this.#length - 4;
       this.#bodyBegun = false;
-      this.#listener.onMessage(this.#tag);
+      this.onMessage(this.#tag);
     }
     return true;
   }

@@ -3,6 +3,7 @@
 // watches for peers that never close (see `onBothEnded`).
 
 import type { ByteDuplex } from './duplex.js';
+import { Leg, type LegEvents } from './leg.js';
 import { SessionTracker } from './session-tracker.js';
 import { isQueryOut, type SessionState } from './session-state.js';
 
@@ -70,29 +71,15 @@ export function startRelay(options: RelayOptions): Relay {
   return new SessionRelay(options);
 }
 
-/** One side of the session, and what was done to it so far. */
-interface Leg {
-  readonly duplex: ByteDuplex;
-  /** What was done to it, or happened to it; only `open` is written to. */
-  phase: 'open' | 'ended' | 'destroyed' | 'closed';
-  /** We read no more from it because the other side cannot take more. */
-  paused: boolean;
-}
-
-const createLeg = (duplex: ByteDuplex): Leg => ({ duplex, phase: 'open', paused: false });
-
-class SessionRelay implements Relay {
+class SessionRelay implements Relay, LegEvents {
   readonly ended: Promise<RelayEnding>;
   readonly #lastWords: RelayOptions['lastWords'];
   readonly #onBothEnded: RelayOptions['onBothEnded'];
   readonly #tracker = new SessionTracker();
   readonly #client: Leg;
   readonly #compute: Leg;
-  #bytesUp = 0;
-  #bytesDown = 0;
   #clientHalfClosed = false;
   #bothEnded = false;
-  #idleFinish: Uint8Array | undefined;
   #firstEnd: Pick<RelayEnding, 'endedBy' | 'cause' | 'atEnd'> | undefined;
   #resolveEnded: (ending: RelayEnding) => void = () => undefined;
 
@@ -100,15 +87,16 @@ class SessionRelay implements Relay {
     // Not the options: they hold bytes that are done with once they were passed on.
     this.#lastWords = options.lastWords;
     this.#onBothEnded = options.onBothEnded;
-    this.#client = createLeg(options.client);
-    this.#compute = createLeg(options.compute);
+    this.#client = new Leg(options.client, this.#tracker.fromClient, this);
+    this.#compute = new Leg(options.compute, this.#tracker.fromCompute, this);
+    Leg.join(this.#client, this.#compute);
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
-    if (options.fromCompute) this.#forwardDown(options.fromCompute);
-    if (options.fromClient) this.#forwardUp(options.fromClient);
-    this.#attachClient();
-    this.#attachCompute();
+    if (options.fromCompute) this.#compute.onBytes(options.fromCompute);
+    if (options.fromClient) this.#client.onBytes(options.fromClient);
+    this.#client.attach();
+    this.#compute.attach();
   }
 
   state(): SessionState {
@@ -123,88 +111,47 @@ class SessionRelay implements Relay {
   }
 
   finishWhenIdle(errorResponse: Uint8Array): void {
-    this.#idleFinish = errorResponse;
-    this.#finishIfIdle();
+    const finishIfIdle = (): void => {
+      if (this.#tracker.state() === 'idle') this.finish(errorResponse);
+    };
+    this.#client.afterChunk = finishIfIdle;
+    this.#compute.afterChunk = finishIfIdle;
+    finishIfIdle();
   }
 
   loseCompute(cause: Error): void {
     this.#onComputeGone(cause);
-    destroyLeg(this.#compute);
+    this.#compute.destroy();
   }
 
   destroy(cause?: Error): void {
     this.#bothEnded = true; // there is nothing to wait for
     this.#noteEnd('gateway', cause);
-    destroyLeg(this.#client);
-    destroyLeg(this.#compute);
+    this.#client.destroy();
+    this.#compute.destroy();
   }
 
-  #attachClient(): void {
-    const leg = this.#client;
-    leg.duplex.attach({
-      onBytes: (bytes) => this.#forwardUp(bytes),
-      onLentBytes: (bytes) => {
-        this.#forwardUp(bytes);
-        return stillNeeded(this.#compute.duplex);
-      },
-      onDrain: () => resumeLeg(this.#compute),
-      onEnd: () => {
-        this.#clientHalfClosed = true;
-        this.#noteEnd('client', undefined);
-        endLeg(this.#compute);
-      },
-      onClose: (cause) => {
-        leg.phase = 'closed';
-        this.#onClientClosed(cause);
-        this.#resolveIfClosed();
-      },
-    });
-    // The flow began; the residue may already be more than the other side takes.
-    if (leg.paused) leg.duplex.pause();
-  }
-
-  #attachCompute(): void {
-    const leg = this.#compute;
-    leg.duplex.attach({
-      onBytes: (bytes) => this.#forwardDown(bytes),
-      onLentBytes: (bytes) => {
-        this.#forwardDown(bytes);
-        return stillNeeded(this.#client.duplex);
-      },
-      onDrain: () => resumeLeg(this.#client),
-      onEnd: () => this.#onComputeGone(undefined),
-      onClose: (cause) => {
-        leg.phase = 'closed';
-        this.#onComputeGone(cause);
-        this.#resolveIfClosed();
-      },
-    });
-    if (leg.paused) leg.duplex.pause();
-  }
-
-  #forwardUp(bytes: Uint8Array): void {
-    if (this.#compute.phase !== 'open') return; // nobody is there to read it
-    if (!this.#tracker.scanFromClient(bytes)) return this.#onViolation('client', this.#tracker.atComputeBorder);
-    this.#bytesUp += bytes.length;
-    if (!this.#compute.duplex.write(bytes)) pauseLeg(this.#client);
-    if (this.#idleFinish) this.#finishIfIdle();
-  }
-
-  #forwardDown(bytes: Uint8Array): void {
-    if (this.#client.phase !== 'open') return;
-    const clientAtBorder = this.#tracker.atComputeBorder;
-    if (!this.#tracker.scanFromCompute(bytes)) return this.#onViolation('compute', clientAtBorder);
-    this.#bytesDown += bytes.length;
-    if (!this.#client.duplex.write(bytes)) pauseLeg(this.#compute);
-    if (this.#idleFinish) this.#finishIfIdle();
-  }
-
-  /** The chunk that holds the violation goes nowhere, so the other side has read whole messages or the beginning of one. */
-  #onViolation(by: 'client' | 'compute', clientAtBorder: boolean): void {
+  /** The chunk goes nowhere, so the other side has read whole messages or the beginning of one. */
+  onViolation(leg: Leg, stoodAtBorder: boolean): void {
+    const by = leg === this.#client ? 'client' : 'compute';
+    const clientAtBorder = by === 'compute' ? stoodAtBorder : this.#tracker.atComputeBorder;
     const state = this.#tracker.state();
     this.#noteEnd(by, new ProtocolViolation(`the ${by} sent a message of an impossible length`));
     if (clientAtBorder) this.#sayLastWords({ kind: 'violation', by, state });
     this.#endBoth();
+  }
+
+  onHalfClosed(leg: Leg): void {
+    if (leg === this.#compute) return this.#onComputeGone(undefined);
+    this.#clientHalfClosed = true;
+    this.#noteEnd('client', undefined);
+    this.#compute.end();
+  }
+
+  onClosed(leg: Leg, cause: Error | undefined): void {
+    if (leg === this.#compute) this.#onComputeGone(cause);
+    else this.#onClientClosed(cause);
+    this.#resolveIfClosed();
   }
 
   #onClientClosed(cause: Error | undefined): void {
@@ -212,7 +159,7 @@ class SessionRelay implements Relay {
     const failure = this.#tracker.clientTerminated ? undefined : cause;
     this.#noteEnd('client', failure);
     // After a reset nobody waits for answers; after an orderly end the compute still gets all that was sent.
-    if (failure) destroyLeg(this.#compute);
+    if (failure) this.#compute.destroy();
     else this.#endBoth();
   }
 
@@ -235,20 +182,16 @@ class SessionRelay implements Relay {
     if (words) this.#client.duplex.write(words);
   }
 
-  #finishIfIdle(): void {
-    if (this.#idleFinish && this.#tracker.state() === 'idle') this.finish(this.#idleFinish);
-  }
-
   #noteEnd(endedBy: RelayEnding['endedBy'], cause: Error | undefined): void {
     this.#firstEnd ??= { endedBy, cause, atEnd: this.#tracker.state() };
   }
 
   #endBoth(): void {
-    endLeg(this.#client);
-    endLeg(this.#compute);
+    this.#client.end();
+    this.#compute.end();
     // What still comes is dropped, but it must be read: the peer's own end stands behind it.
-    resumeLeg(this.#client);
-    resumeLeg(this.#compute);
+    this.#client.resume();
+    this.#compute.resume();
     if (this.#bothEnded) return;
     this.#bothEnded = true;
     this.#onBothEnded?.();
@@ -256,35 +199,10 @@ class SessionRelay implements Relay {
 
   #resolveIfClosed(): void {
     if (this.#client.phase !== 'closed' || this.#compute.phase !== 'closed' || !this.#firstEnd) return;
-    this.#resolveEnded({ ...this.#firstEnd, bytesUp: this.#bytesUp, bytesDown: this.#bytesDown });
+    this.#resolveEnded({
+      ...this.#firstEnd,
+      bytesUp: this.#client.bytesPassedOn,
+      bytesDown: this.#compute.bytesPassedOn,
+    });
   }
-}
-
-/** Of the bytes just written, or of any before them: then they stand behind those. */
-function stillNeeded({ unsentBytes }: ByteDuplex): 'returned' | 'kept' {
-  return unsentBytes === 0 ? 'returned' : 'kept';
-}
-
-function pauseLeg(leg: Leg): void {
-  if (leg.paused) return;
-  leg.paused = true;
-  leg.duplex.pause();
-}
-
-function resumeLeg(leg: Leg): void {
-  if (!leg.paused) return;
-  leg.paused = false;
-  leg.duplex.resume();
-}
-
-function endLeg(leg: Leg): void {
-  if (leg.phase !== 'open') return;
-  leg.phase = 'ended';
-  leg.duplex.end();
-}
-
-function destroyLeg(leg: Leg): void {
-  if (leg.phase === 'destroyed' || leg.phase === 'closed') return;
-  leg.phase = 'destroyed';
-  leg.duplex.destroy();
 }

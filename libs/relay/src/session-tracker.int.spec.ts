@@ -47,12 +47,12 @@ async function play(tracker: SessionTracker, turns: readonly (readonly [send: re
   let unread = Buffer.alloc(0);
   for (const [send, answer] of turns) {
     const bytes = Buffer.concat(send);
-    tracker.scanFromClient(bytes);
+    tracker.fromClient.scan(bytes);
     socket.write(bytes);
     let tags = '';
     while (tags.length < answer.length) {
       const [chunk] = (await once(socket, 'data')) as [Buffer];
-      tracker.scanFromCompute(chunk);
+      tracker.fromCompute.scan(chunk);
       unread = Buffer.concat([unread, chunk]);
       while (unread.length >= 5 && unread.length > unread.readUInt32BE(1)) {
         tags += String.fromCharCode(unread[0] ?? 0);

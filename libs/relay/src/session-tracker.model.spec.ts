@@ -227,7 +227,7 @@ class ModelSession {
 
   upMoves(amount: number): boolean {
     const chunk = this.#up.slice(this.#upScanned, this.#upScanned + amount);
-    expect(this.tracker.scanFromClient(Uint8Array.from(chunk))).toBe(true);
+    expect(this.tracker.fromClient.scan(Uint8Array.from(chunk))).toBe(true);
     this.#upScanned += chunk.length;
     if (this.#upScanned === this.#up.length) this.server.inbox.push(...this.#sent.splice(0));
     return chunk.length > 0;
@@ -245,7 +245,7 @@ class ModelSession {
 
   downMoves(amount: number): boolean {
     const chunk = this.#down.slice(this.#downScanned, this.#downScanned + amount);
-    expect(this.tracker.scanFromCompute(Uint8Array.from(chunk))).toBe(true);
+    expect(this.tracker.fromCompute.scan(Uint8Array.from(chunk))).toBe(true);
     this.#downScanned += chunk.length;
     return chunk.length > 0;
   }

@@ -14,8 +14,8 @@ function track(script: string): SessionTracker {
     const [direction = '', ...tags] = step.split(/\s+/);
     for (const text of tags) {
       const [tag = '', body = ''] = text.split(':');
-      if (direction === '>') tracker.scanFromClient(message(tag, body));
-      else tracker.scanFromCompute(message(tag, body));
+      if (direction === '>') tracker.fromClient.scan(message(tag, body));
+      else tracker.fromCompute.scan(message(tag, body));
     }
   }
   return tracker;
@@ -80,22 +80,22 @@ describe('the session tracker', () => {
 
   it('is not idle while either side is inside a header', () => {
     const tracker = new SessionTracker();
-    tracker.scanFromClient(message('H').subarray(0, 3));
+    tracker.fromClient.scan(message('H').subarray(0, 3));
     expect(tracker.state()).toBe('inQuery');
-    tracker.scanFromClient(message('H').subarray(3));
-    tracker.scanFromCompute(message('A', 'payload').subarray(0, 7));
+    tracker.fromClient.scan(message('H').subarray(3));
+    tracker.fromCompute.scan(message('A', 'payload').subarray(0, 7));
     expect([tracker.state(), tracker.atComputeBorder]).toEqual(['inQuery', false]);
-    tracker.scanFromCompute(message('A', 'payload').subarray(7));
+    tracker.fromCompute.scan(message('A', 'payload').subarray(7));
     expect([tracker.state(), tracker.atComputeBorder]).toEqual(['idle', true]);
   });
 
   it('follows a message of a gigabyte without holding it', () => {
     const tracker = new SessionTracker();
     const chunk = new Uint8Array(1 << 20);
-    expect(tracker.scanFromCompute(Uint8Array.of(0x64, 0x3f, 0xff, 0xff, 0xff))).toBe(true);
+    expect(tracker.fromCompute.scan(Uint8Array.of(0x64, 0x3f, 0xff, 0xff, 0xff))).toBe(true);
     for (let left = 0x3fffffff - 4; left > 0; left -= chunk.length) {
       expect(tracker.atComputeBorder).toBe(false);
-      tracker.scanFromCompute(left < chunk.length ? chunk.subarray(0, left) : chunk);
+      tracker.fromCompute.scan(left < chunk.length ? chunk.subarray(0, left) : chunk);
     }
     expect(tracker.atComputeBorder).toBe(true);
   });
@@ -104,8 +104,8 @@ describe('the session tracker', () => {
     'refuses the length %i from either side',
     (length) => {
       const header = Uint8Array.of(0x51, length >>> 24, length >>> 16, length >>> 8, length);
-      expect(new SessionTracker().scanFromClient(header)).toBe(false);
-      expect(new SessionTracker().scanFromCompute(header)).toBe(false);
+      expect(new SessionTracker().fromClient.scan(header)).toBe(false);
+      expect(new SessionTracker().fromCompute.scan(header)).toBe(false);
     },
   );
 
@@ -120,9 +120,9 @@ describe('the session tracker', () => {
     const bytes = Uint8Array.from(stream.flatMap((part) => [...part]));
     for (let cut = 0; cut <= bytes.length; cut++) {
       const tracker = new SessionTracker();
-      tracker.scanFromClient(message('Q', 'select'));
-      tracker.scanFromCompute(bytes.subarray(0, cut));
-      tracker.scanFromCompute(bytes.subarray(cut));
+      tracker.fromClient.scan(message('Q', 'select'));
+      tracker.fromCompute.scan(bytes.subarray(0, cut));
+      tracker.fromCompute.scan(bytes.subarray(cut));
       expect([tracker.state(), tracker.repliesExpected]).toEqual(['inTransaction', 0]);
     }
   });

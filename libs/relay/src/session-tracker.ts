@@ -36,16 +36,10 @@ const statusInTransaction = tag('T');
 const statusFailed = tag('E');
 
 export class SessionTracker {
-  readonly #fromClient = new HeaderScanner({
-    onMessage: (message) => this.#onClientMessage(message),
-    onFirstBodyByte: () => undefined,
-  });
-  readonly #fromCompute = new HeaderScanner({
-    onMessage: (message) => this.#onComputeMessage(message),
-    onFirstBodyByte: (message, byte) => {
-      if (message === readyForQuery) this.#onReadyForQuery(byte);
-    },
-  });
+  /** What the client says. */
+  readonly fromClient: HeaderScanner = new ClientScanner(this);
+  /** What the compute says. */
+  readonly fromCompute: HeaderScanner = new ComputeScanner(this);
 
   /** Query, FunctionCall and Sync messages that have no ReadyForQuery yet. */
   #repliesExpected = 0;
@@ -62,19 +56,9 @@ export class SessionTracker {
   #clientTerminated = false;
   #computeSaidWhy = false;
 
-  /** `false`: the client's stream makes no sense any more. */
-  scanFromClient(bytes: Uint8Array): boolean {
-    return this.#fromClient.scan(bytes);
-  }
-
-  /** `false`: the compute's stream makes no sense any more. */
-  scanFromCompute(bytes: Uint8Array): boolean {
-    return this.#fromCompute.scan(bytes);
-  }
-
   /** Whether a message to the client may be put in here. */
   get atComputeBorder(): boolean {
-    return this.#fromCompute.atBorder;
+    return this.fromCompute.atBorder;
   }
 
   /** The number of ReadyForQuery messages that the compute owes. */
@@ -97,13 +81,14 @@ export class SessionTracker {
     if (this.#copy === 'out') return 'inCopyOut';
     if (this.#copy === 'both') return 'inCopyBoth';
     if (this.#repliesExpected > 0 || this.#syncMissing) return 'inQuery';
-    if (!this.#fromClient.atBorder || !this.#fromCompute.atBorder) return 'inQuery';
+    if (!this.fromClient.atBorder || !this.fromCompute.atBorder) return 'inQuery';
     if (this.#transactionStatus === statusInTransaction) return 'inTransaction';
     if (this.#transactionStatus === statusFailed) return 'inFailedTransaction';
     return 'idle';
   }
 
-  #onClientMessage(message: number): void {
+  /** For its scanners, as are the next two. */
+  onClientMessage(message: number): void {
     switch (message) {
       case query:
       case functionCall:
@@ -146,7 +131,7 @@ export class SessionTracker {
     if (message !== sync) this.#lastRequestWasSimple = true;
   }
 
-  #onComputeMessage(message: number): void {
+  onComputeMessage(message: number): void {
     switch (message) {
       case noticeResponse:
       case notificationResponse:
@@ -189,12 +174,42 @@ export class SessionTracker {
     this.#syncMissing = !this.#lastRequestWasSimple;
   }
 
-  #onReadyForQuery(status: number): void {
+  onReadyForQuery(status: number): void {
     this.#transactionStatus = status;
     this.#copy = 'none';
     // One that was not expected answers a Sync taken for swallowed: the COPY had failed before the compute read it.
     if (this.#repliesExpected > 0) this.#repliesExpected--;
     else this.#syncMissing = false;
     if (this.#repliesExpected === 0 && !this.#syncMissing) this.#earlyCopyEnds = 0;
+  }
+}
+
+class ClientScanner extends HeaderScanner {
+  readonly #tracker: SessionTracker;
+
+  constructor(tracker: SessionTracker) {
+    super();
+    this.#tracker = tracker;
+  }
+
+  protected override onMessage(message: number): void {
+    this.#tracker.onClientMessage(message);
+  }
+}
+
+class ComputeScanner extends HeaderScanner {
+  readonly #tracker: SessionTracker;
+
+  constructor(tracker: SessionTracker) {
+    super();
+    this.#tracker = tracker;
+  }
+
+  protected override onMessage(message: number): void {
+    this.#tracker.onComputeMessage(message);
+  }
+
+  protected override onFirstBodyByte(message: number, byte: number): void {
+    if (message === readyForQuery) this.#tracker.onReadyForQuery(byte);
   }
 }
