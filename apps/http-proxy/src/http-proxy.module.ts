@@ -115,7 +115,8 @@ function createWebSockets(settings: HttpProxySettings, parts: DoorParts): WebSoc
     createSessionDeps(
       // Whether clients need TLS is said by PGWAKE_HTTP_TLS. Drivers send the password unasked, with the startup packet.
       { ...settings, requireTls: 'never', passwordMethod: 'cleartext' },
-      parts,
+      // And who sends it unasked computes nothing meanwhile.
+      { ...parts, loginsAhead: undefined },
     ),
   );
 }

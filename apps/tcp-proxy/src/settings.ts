@@ -12,6 +12,12 @@ export const tcpProxySettings = {
     'scram',
     'How passwords are asked for: by SCRAM, which does not reveal them, or over TLS in clear text, for clients that cannot do SCRAM; without TLS always by SCRAM.',
   ),
+  dialAhead: setting.choice(
+    'PGWAKE_DIAL_AHEAD',
+    ['on', 'off'],
+    'on',
+    'Whether the login at a running compute begins, as far as it goes without keys, while the client still computes its proof; for clients from an address that has logged in as the same role within the last minute.',
+  ),
   ...sessionSettings,
   ...proxySettings,
 };

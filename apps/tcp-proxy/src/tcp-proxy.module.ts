@@ -3,6 +3,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { systemClock } from '@pgwake/nest-kit';
 import { type PasswordCheck, createPasswordCheck } from '@pgwake/password-check';
+import { LoginsAhead } from '@pgwake/pg-session';
 import {
   ProxyParts,
   clientDoorToken,
@@ -32,7 +33,11 @@ export class TcpProxyModule {
               certificates: parts.certificates,
               isLoadBalancer: loadLoadBalancers(settings),
               limits: parts.limits,
-              session: createSessionDeps(settings, { ...parts, passwords: createPasswords(parts) }),
+              session: createSessionDeps(settings, {
+                ...parts,
+                passwords: createPasswords(parts),
+                loginsAhead: settings.dialAhead === 'on' ? createLoginsAhead(parts) : undefined,
+              }),
               onOpenSessions: (count) => parts.metrics.openSessions.set(count),
             }),
           inject: [ProxyParts],
@@ -40,6 +45,15 @@ export class TcpProxyModule {
       ],
     };
   }
+}
+
+function createLoginsAhead({ connector, network, metrics }: ProxyParts): LoginsAhead {
+  return new LoginsAhead({
+    connector,
+    network,
+    onResult: (result) => metrics.dialsAhead.inc({ result }),
+    now: () => systemClock.now(),
+  });
 }
 
 /** Of clients that cannot do SCRAM. A login is promised to be checked against what the compute says now (ADR 3). */

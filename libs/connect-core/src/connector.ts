@@ -1,8 +1,10 @@
 // The door of this library: one connector per process, one journey per client.
 
+import type { EndpointId, Generation } from '@pgwake/ids';
 import { Driver } from './driver.js';
 import { EndpointMemory } from './endpoint-memory.js';
 import { EndpointRooms } from './endpoint-room.js';
+import { type HeadStart, giveHeadStart } from './head-start.js';
 import type { Journey, JourneyResult } from './journey.js';
 import { type ConnectPolicy, completePolicy } from './policy.js';
 import type { Clock, NodeCachePort, Random, WakePort } from './ports.js';
@@ -24,6 +26,12 @@ export interface Connector {
    * made in the meantime is discarded. Nothing is retried after the connection was handed over.
    */
   connectToCompute<Connection>(journey: Journey<Connection>): Promise<JourneyResult<Connection>>;
+  /**
+   * Leave to dial for a client that has not proved itself yet, at the address that is known for `generation`, of which the
+   * caller knows that it answered lately. `undefined`: better not. It changes nothing for any journey, the client's own
+   * included; whether its first dial goes on with what was begun is the mechanism's to say.
+   */
+  headStart(endpoint: EndpointId, generation: Generation): HeadStart | undefined;
 }
 
 /** Throws RangeError when the policy cannot work. */
@@ -41,5 +49,7 @@ export function createConnector(deps: ConnectorDeps): Connector {
         rooms.leave(journey.endpoint);
       }
     },
+
+    headStart: (endpoint, generation) => giveHeadStart({ cache, rooms, policy }, endpoint, generation),
   };
 }

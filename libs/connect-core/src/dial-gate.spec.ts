@@ -43,3 +43,52 @@ describe('the gate before an address', () => {
     expect(await follower).toBe('admitted');
   });
 });
+
+describe('leave to dial ahead of a journey', () => {
+  const { generation } = cached(3).info;
+  const limits = { dialsInFlight: 2, waiting: 10 };
+
+  it('is given where nobody has dialled yet, and where the address answers', async () => {
+    const gate = new DialGate(limits);
+    expect(gate.goAhead(generation)).toBe('go');
+    expect(await gate.enter({}, cached(3), never)).toBe('admitted');
+    gate.answers(generation);
+    gate.comeBack();
+    expect(gate.goAhead(generation)).toBe('go');
+  });
+  it('is not given while one journey finds out whether the address answers, nor for one that is distrusted', async () => {
+    const gate = new DialGate(limits);
+    const leader = {};
+    expect(await gate.enter(leader, cached(3), never)).toBe('admitted');
+    expect(gate.goAhead(generation)).toBe('stay');
+    gate.answers(generation);
+    gate.silent(leader, generation);
+    expect(gate.goAhead(generation)).toBe('stay');
+    gate.distrust(generation);
+    expect(gate.goAhead(generation)).toBe('stay');
+  });
+  it('is not given for another generation than the one that answers', async () => {
+    const gate = new DialGate(limits);
+    expect(await gate.enter({}, cached(3), never)).toBe('admitted');
+    gate.answers(generation);
+    expect(gate.goAhead(cached(2).info.generation)).toBe('stay');
+    expect(gate.goAhead(cached(4).info.generation)).toBe('stay');
+  });
+  it('is given to no more than there are places for, dials in flight included', async () => {
+    const gate = new DialGate(limits);
+    expect(await gate.enter({}, cached(3), never)).toBe('admitted');
+    gate.answers(generation);
+    expect(gate.goAhead(generation)).toBe('go');
+    expect(gate.goAhead(generation)).toBe('stay');
+    gate.comeBack();
+    expect(gate.goAhead(generation)).toBe('go');
+  });
+  it('keeps no journey waiting', async () => {
+    const gate = new DialGate(limits);
+    expect(gate.goAhead(generation)).toBe('go');
+    expect(gate.goAhead(generation)).toBe('go');
+    expect(await gate.enter({}, cached(3), never)).toBe('admitted');
+    gate.answers(generation);
+    expect(await gate.enter({}, cached(3), never)).toBe('admitted');
+  });
+});

@@ -10,6 +10,9 @@ import type { DialableNode } from './node.js';
 /** One journey at the gate; only its identity counts. */
 export type Visitor = object;
 
+/** Whether somebody may dial ahead of its journey. */
+export type Leave = 'go' | 'stay';
+
 /** `outdated`: this address must not be dialled, because it is distrusted or a higher generation is known. */
 export type Admission = 'admitted' | 'outdated';
 
@@ -32,6 +35,8 @@ export class DialGate {
   /** The address seemed to answer and did not: without this, a compute that says "starting up" draws the crowd each time. */
   #wasMisled = false;
   #inFlight = 0;
+  /** Dials ahead of their journeys. Journeys do not wait for them: a client that proves nothing would keep others out. */
+  #ahead = 0;
   // In order of arrival.
   readonly #waiters = new Map<Visitor, Waiter>();
 
@@ -63,6 +68,23 @@ export class DialGate {
   done(): void {
     this.#inFlight -= 1;
     this.#admit();
+  }
+
+  /**
+   * `go`, which must be followed by one {@link comeBack}, only if nothing speaks against the address, nobody waits, and there are
+   * places left. In a room that nobody has dialled from the caller's own knowledge of the address counts.
+   */
+  goAhead(generation: Generation): Leave {
+    const answers = this.#generation === generation && this.#standing === 'answering';
+    if (!answers && this.#generation !== undefined) return 'stay';
+    if (this.#waiters.size > 0 || this.#inFlight + this.#ahead >= this.limits.dialsInFlight) return 'stay';
+    this.#ahead += 1;
+    return 'go';
+  }
+
+  /** The dial ahead is over, or its journey goes on with it. */
+  comeBack(): void {
+    this.#ahead -= 1;
   }
 
   /** The server of this generation begins to answer. Everybody may dial, unless such a beginning has misled them before. */

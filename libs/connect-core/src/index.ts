@@ -1,4 +1,5 @@
 export { type Connector, type ConnectorDeps, createConnector } from './connector.js';
+export type { HeadStart } from './head-start.js';
 export type { Journey, JourneyEvent, JourneyReport, JourneyResult, JourneyStep } from './journey.js';
 export { CachedNode, type DialableNode, FreshNode, type NodeInfo, SuspectNode } from './node.js';
 export type {

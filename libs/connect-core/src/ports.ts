@@ -59,6 +59,8 @@ export interface WakePort {
 /** The node cache. Reads and writes are quick and never fail: a broken cache is a miss. */
 export interface NodeCachePort {
   get(endpoint: EndpointId): Promise<CachedNode | undefined>;
+  /** What `get` would find without asking anybody else, for who decides and evicts nothing with it. */
+  peek(endpoint: EndpointId): NodeInfo | undefined;
   /**
    * Stores a node after a proven dial. A lower generation never replaces a higher one, and what was evicted stays away
    * until wake-service names it anew, otherwise a slow winner would bring a dead address back.

@@ -51,6 +51,17 @@ describe('the node cache in memory', () => {
     mine?.suspect();
     expect(yours?.info.generation).toBe(3);
   });
+  it('shows what it holds to who only looks, and what was evicted or is too old to nobody', async () => {
+    const { cache, put, evict, pass } = setUp();
+    expect(cache.peek(demo)).toBeUndefined();
+    await put(3);
+    expect(cache.peek(demo)).toEqual(node(3));
+    pass(30_001);
+    expect(cache.peek(demo)).toBeUndefined();
+    await put(4);
+    await evict(4);
+    expect(cache.peek(demo)).toBeUndefined();
+  });
   it('lets a higher generation replace a lower one, never the other way round', async () => {
     const { put, held } = setUp();
     await put(3);

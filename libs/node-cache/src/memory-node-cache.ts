@@ -52,6 +52,8 @@ export function createMemoryNodeCache({ maxEntries, maxAgeMs, clock }: MemoryNod
       return node && new CachedNode(node);
     },
 
+    peek: (endpoint) => endpoints.peek(endpoint)?.node,
+
     async put(node) {
       const held = endpoints.get(node.endpoint);
       if (held && !isNews(node, held)) return;

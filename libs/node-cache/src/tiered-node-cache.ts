@@ -46,6 +46,8 @@ export function createTieredNodeCache(parts: TieredNodeCacheParts): NodeCachePor
       return cached;
     },
 
+    peek: (endpoint) => memory.peek(endpoint),
+
     async put(node) {
       await memory.put(node);
       const before = known.get(node.endpoint);

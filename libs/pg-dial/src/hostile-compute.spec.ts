@@ -17,7 +17,7 @@ import {
   whole,
 } from '@pgwake/hostile-bytes';
 import { ClientLeft, type Counters, createScriptedConnection, scriptHostileCompute } from '@pgwake/testkit';
-import { logIn } from './login.js';
+import { askToLogIn, logIn } from './login.js';
 import { createMessageStream } from './message-stream.js';
 
 const identity = { kind: 'clusterName', value: computeName } as const;
@@ -57,7 +57,8 @@ async function logInAt(compute: HostileCompute, feeding: Feeding): Promise<strin
   const limit = new AbortController();
   const stream = createMessageStream(near as Socket, { signal: limit.signal, onServerByte: () => undefined });
   try {
-    await logIn(stream, { user: 'app', database: 'app', parameters: [], keys }, identity);
+    const greeting = await askToLogIn(stream, { user: 'app', database: 'app', parameters: [] });
+    await logIn(stream, greeting, keys, identity);
     return 'connected';
   } catch (error) {
     return classifyDialError(error).code;

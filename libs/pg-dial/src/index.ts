@@ -1,4 +1,6 @@
 export { type ComputeNetwork, type ComputeNetworkSettings, createComputeNetwork } from './compute-network.js';
+export { DialAhead, type DialAheadResult } from './dial-ahead.js';
+export type { ComputeStartup } from './login.js';
 export type { ComputeConnection, ComputeLogin } from './pg-dial.js';
 export { createPgDial } from './pg-dial.js';
 export { type ProbeResult, probeCompute } from './probe-compute.js';

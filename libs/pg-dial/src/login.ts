@@ -1,14 +1,15 @@
-// The conversation of a login, from the StartupMessage to the ReadyForQuery after the proof of identity. It reads like the
-// message flow in https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-START-UP: whatever comes out of
-// turn ends it.
+// The conversation of a login, from the StartupMessage to the ReadyForQuery after the proof of identity, in two parts: one that
+// anybody could begin, and one that takes keys. It reads like the message flow in
+// https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-START-UP: whatever comes out of turn ends it.
 
-import { createScramClient } from '@pgwake/client-auth';
+import { type ScramKeys, createScramClient } from '@pgwake/client-auth';
 import { GatewayError } from '@pgwake/gateway-errors';
 import {
   type Authentication,
   type BackendKey,
   type Decoded,
   type ErrorFields,
+  type StartupParameters,
   type WireMessage,
   backendTag,
   concatBytes,
@@ -27,33 +28,53 @@ import {
 import type { ComputeIdentity } from '@pgwake/wake-api';
 import { classifyServerError, protocolError } from './classify.js';
 import type { MessageStream } from './message-stream.js';
-import type { ComputeLogin } from './pg-dial.js';
 
 /** A plain Postgres reports about 15. */
 const maxParameterStatuses = 100;
 const maxProofRepeats = 3;
 const queryCanceled = '57014';
 const proofQuery = encodeQuery('SHOW cluster_name');
+const mechanism = 'SCRAM-SHA-256';
+
+/** Who logs in, and as what. Nothing of it is a secret. */
+export interface ComputeStartup {
+  readonly user: string;
+  readonly database: string;
+  /** Further startup parameters, as the client sent them. Those that a gateway answers for itself are left out here. */
+  readonly parameters: StartupParameters;
+}
 
 export interface LoggedIn {
   readonly greeting: Uint8Array;
   readonly backendKey: BackendKey;
 }
 
-/**
- * Logs in and proves whom it reached, unless a certificate has done so before. The proof goes out in the same write as the last SCRAM message, so it costs no round
- * trip; a login that fails ends before the compute looks at it.
- */
-export async function logIn(stream: MessageStream, login: ComputeLogin, identity: ComputeIdentity): Promise<LoggedIn> {
+/** Says who wants to log in, and waits to be asked for a proof by SCRAM. Resolves to what the compute said before that. */
+export async function askToLogIn(stream: MessageStream, startup: ComputeStartup): Promise<Greeting> {
   const greeting = createGreeting();
-  stream.write(encodeStartupMessage(startupParameters(login)));
-  await authenticate(stream, greeting, login, identity.kind === 'clusterName' ? [proofQuery] : []);
+  stream.write(encodeStartupMessage(startupParameters(startup)));
+  const { mechanisms } = await readAuthentication(stream, greeting, 'sasl');
+  if (!mechanisms.includes(mechanism)) throw protocolError(`the compute offers ${mechanisms.join(', ')} only`);
+  return greeting;
+}
+
+/**
+ * Logs in and proves whom it reached, unless a certificate has done so before. The proof of identity is asked for in the same write as the
+ * last SCRAM message goes out in, so it costs no round trip; a login that fails ends before the compute looks at it.
+ */
+export async function logIn(
+  stream: MessageStream,
+  greeting: Greeting,
+  keys: ScramKeys,
+  identity: ComputeIdentity,
+): Promise<LoggedIn> {
+  await authenticate(stream, greeting, keys, identity.kind === 'clusterName' ? [proofQuery] : []);
   const backendKey = await readUntilReady(stream, greeting);
   if (identity.kind === 'clusterName') await checkClusterName(stream, greeting, identity.value);
   return { greeting: greeting.toBytes(), backendKey };
 }
 
-function startupParameters({ user, database, parameters }: ComputeLogin) {
+function startupParameters({ user, database, parameters }: ComputeStartup) {
   // `_pq_.` names are protocol extensions: what a client negotiates with the gateway is nothing the compute agreed to.
   const further = parameters.filter(([name]) => name !== 'user' && name !== 'database' && !name.startsWith('_pq_.'));
   return [['user', user] as const, ['database', database] as const, ...further];
@@ -63,13 +84,10 @@ function startupParameters({ user, database, parameters }: ComputeLogin) {
 async function authenticate(
   stream: MessageStream,
   greeting: Greeting,
-  { keys }: ComputeLogin,
+  keys: ScramKeys,
   afterwards: readonly Uint8Array[],
 ): Promise<void> {
   const scram = createScramClient(keys);
-  const { mechanisms } = await readAuthentication(stream, greeting, 'sasl');
-  const mechanism = 'SCRAM-SHA-256';
-  if (!mechanisms.includes(mechanism)) throw protocolError(`the compute offers ${mechanisms.join(', ')} only`);
   stream.write(encodeSaslInitialResponse({ mechanism, data: scram.first() }));
 
   const challenge = await readAuthentication(stream, greeting, 'saslContinue');
@@ -167,7 +185,7 @@ async function readShowAnswer(stream: MessageStream, greeting: Greeting): Promis
   }
 }
 
-interface Greeting {
+export interface Greeting {
   add(message: WireMessage): void;
   toBytes(): Uint8Array;
 }

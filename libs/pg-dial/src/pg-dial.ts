@@ -6,24 +6,18 @@
 
 import type { Socket } from 'node:net';
 import type { ScramKeys } from '@pgwake/client-auth';
-import { type DialOutcome, type Mechanism, classifyDialError } from '@pgwake/connect-core';
+import { type DialOutcome, type Mechanism, type NodeInfo, classifyDialError } from '@pgwake/connect-core';
 import type { Generation } from '@pgwake/ids';
 import type { LendingReads } from '@pgwake/lending-reads';
-import { type BackendKey, type StartupParameters, encodeTerminate } from '@pgwake/pg-wire';
+import { type BackendKey, encodeTerminate } from '@pgwake/pg-wire';
 import { type ComputeIdentity, type NodeAddress, describeAddress } from '@pgwake/wake-api';
-import { dialTimeout } from './classify.js';
+import { type BegunLogin, beginLogin } from './begin-login.js';
 import type { ComputeNetwork } from './compute-network.js';
-import { logIn } from './login.js';
-import { createMessageStream } from './message-stream.js';
-import { openSocket } from './open-socket.js';
-import { startTls } from './start-tls.js';
+import type { DialAhead } from './dial-ahead.js';
+import { type ComputeStartup, logIn } from './login.js';
 
-/** Who logs in, and as what. */
-export interface ComputeLogin {
-  readonly user: string;
-  readonly database: string;
-  /** Further startup parameters, as the client sent them. Those that a gateway answers for itself are left out here. */
-  readonly parameters: StartupParameters;
+/** Who logs in, as what, and what proves it. */
+export interface ComputeLogin extends ComputeStartup {
   readonly keys: ScramKeys;
 }
 
@@ -50,27 +44,20 @@ export interface ComputeConnection {
   readonly generation: Generation;
 }
 
-/** One login at whatever address it is given. Never throws, never tries twice. */
-export function createPgDial(login: ComputeLogin, network: ComputeNetwork): Mechanism<ComputeConnection> {
+/** One login at whatever address it is given, over what was begun `ahead` if that leads there. Never throws, never tries twice. */
+export function createPgDial(
+  login: ComputeLogin,
+  network: ComputeNetwork,
+  ahead?: DialAhead,
+): Mechanism<ComputeConnection> {
   return {
     async dialOnce({ info }, attempt): Promise<DialOutcome<ComputeConnection>> {
-      let socket: Socket | undefined;
+      const finish = (begun: BegunLogin) => finishLogin(begun, login.keys, info);
       try {
-        if (attempt.signal.aborted) throw dialTimeout(attempt.signal);
-        const opened = openSocket(info.address, network);
-        socket = opened.socket;
-        const { address, identity, generation } = info;
-        const overTls = identity.kind === 'tlsSan';
-        if (overTls) socket = await startTls(socket, identity.value, network.authority, attempt.signal);
-        const stream = createMessageStream(socket, attempt);
-        const { greeting, backendKey } = await logIn(stream, login, identity);
-        const residue = stream.release();
-        const reads = overTls ? undefined : opened.reads;
-        const carrier = opened.socket;
-        const connection = { socket, carrier, reads, greeting, backendKey, residue, address, identity, generation };
+        const goneOn = await ahead?.goOn(info, attempt, finish);
+        const connection = goneOn ?? (await finish(await beginLogin(info, login, network, attempt)));
         return { ok: true, connection };
       } catch (error) {
-        socket?.destroy();
         const failure = classifyDialError(error, describeAddress(info.address));
         // The proof is the last step of a dial, so whatever fails has failed before it.
         return { ok: false, failure: { error: failure, proven: false } };
@@ -83,4 +70,17 @@ export function createPgDial(login: ComputeLogin, network: ComputeNetwork): Mech
       socket.destroySoon();
     },
   };
+}
+
+async function finishLogin(begun: BegunLogin, keys: ScramKeys, info: NodeInfo): Promise<ComputeConnection> {
+  const { socket, carrier, reads, stream } = begun;
+  const { address, identity, generation } = info;
+  try {
+    const { greeting, backendKey } = await logIn(stream, begun.greeting, keys, identity);
+    const residue = stream.release();
+    return { socket, carrier, reads, greeting, backendKey, residue, address, identity, generation };
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
 }

@@ -70,16 +70,20 @@ export interface AuthenticationPolicy {
   readonly passwordForm: 'off' | 'tls' | 'loopback';
 }
 
-/** A client that proved its password, and what a login at the compute needs. */
-export interface Admitted {
+/** What a client says of who it is. */
+export interface Applicant {
   readonly endpoint: EndpointId;
   readonly role: RoleName;
   readonly database: string;
+  /** Further startup parameters for the compute, as the client sent them. */
+  readonly parameters: StartupParameters;
+}
+
+/** A client that proved its password, and what a login at the compute needs. */
+export interface Admitted extends Applicant {
   readonly keys: ScramKeys;
   /** From where its client may cancel; see EndpointAccess. */
   readonly allowedNetworks: readonly string[];
-  /** Further startup parameters for the compute, as the client sent them. */
-  readonly parameters: StartupParameters;
 }
 
 export interface LoginParts {
@@ -90,6 +94,8 @@ export interface LoginParts {
   /** Knows how often passwords may still be tried. */
   readonly visit: Visit;
   readonly limit: AbortSignal;
+  /** Called while the client is about to prove itself by SCRAM, if nothing but a wrong proof would keep it out. Must not throw. */
+  readonly onAwaitingProof: (applicant: Applicant) => void;
 }
 
 /** Rejects with a GatewayError, or with the reason of `limit`. AuthenticationOk has been sent when it resolves. */
@@ -104,19 +110,23 @@ export async function authenticate(client: Client, startup: StartupParameters, p
     parameters: others,
     domains: policy.domains,
   });
-  const proof = await prove(client, claim, role, parts);
-  return { ...proof, role, database, parameters: claim.kind === 'refused' ? others : claim.parameters };
+  const account = { role, database, parameters: claim.kind === 'refused' ? others : claim.parameters };
+  const proof = await prove(client, claim, account, parts);
+  return { ...proof, ...account };
 }
+
+type Account = Omit<Applicant, 'endpoint'>;
 
 type Proof = Pick<Admitted, 'endpoint' | 'keys' | 'allowedNetworks'>;
 
-async function prove(client: Client, claim: EndpointClaim, role: RoleName, parts: LoginParts): Promise<Proof> {
+async function prove(client: Client, claim: EndpointClaim, account: Account, parts: LoginParts): Promise<Proof> {
+  const { role } = account;
   switch (claim.kind) {
     case 'refused':
       throw claim.error;
     case 'named': {
       const { endpoint } = claim;
-      if (!asksForCleartext(client, parts.policy)) return proveByScram(client, endpoint, role, parts);
+      if (!asksForCleartext(client, parts.policy)) return proveByScram(client, { endpoint, ...account }, parts);
       return proveByPassword(client, role, parts, (password) => ({ endpoint, password }));
     }
     case 'unnamed':
@@ -129,14 +139,16 @@ async function prove(client: Client, claim: EndpointClaim, role: RoleName, parts
  * SCRAM-SHA-256 (RFC 5802, 7677), over TLS also with channel binding, as Postgres speaks it:
  * https://www.postgresql.org/docs/current/sasl-authentication.html
  */
-async function proveByScram(client: Client, endpoint: EndpointId, role: RoleName, parts: LoginParts): Promise<Proof> {
+async function proveByScram(client: Client, applicant: Applicant, parts: LoginParts): Promise<Proof> {
   const { visit, limit } = parts;
+  const { endpoint, role } = applicant;
   const { duplex, encryption } = client.transport;
   visit.requireTries(endpoint);
   const { verifier, access } = await lookUp(client, endpoint, role, parts);
   const bindingHash = encryption.kind === 'active' ? encryption.bindingHash : undefined;
   const offer = offerMechanisms(bindingHash);
   duplex.write(encodeAuthenticationSasl(offer));
+  if (!access.disabled) parts.onAwaitingProof(applicant);
 
   const initial = unwrap(parseSaslInitialResponse((await client.reader.read(parseLoginMessage, limit)).body));
   const mechanism = offer.find((each) => each === initial.mechanism);

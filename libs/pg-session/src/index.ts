@@ -1,6 +1,7 @@
 export type { AccessPort, AuthenticationPolicy, ClearPasswordLogin, PasswordPort } from './authenticate.js';
 export type { CancelResult } from './cancel-request.js';
 export type { ClientTransport, Encryption, Peer, TlsOpening } from './client-transport.js';
+export { LoginsAhead, type LoginsAheadDeps } from './logins-ahead.js';
 export {
   type Session,
   type SessionDeps,

@@ -6,7 +6,7 @@ import { type AddressInfo, type Server, connect, createServer } from 'node:net';
 import { randomUUID } from 'node:crypto';
 import { CancelKeys } from '@pgwake/cancel-keys';
 import { createScramClient, deriveVerifier, makeMockVerifier, formatVerifier } from '@pgwake/client-auth';
-import { type Clock, createConnector } from '@pgwake/connect-core';
+import { type Clock, type NodeCachePort, type NodeInfo, createConnector } from '@pgwake/connect-core';
 import { GatewayError } from '@pgwake/gateway-errors';
 import type { EndpointId, Generation, SessionId } from '@pgwake/ids';
 import { createMemoryNodeCache } from '@pgwake/node-cache';
@@ -24,12 +24,13 @@ import {
   parseErrorFields,
 } from '@pgwake/pg-wire';
 import { ClientLimits, type ClientLimitsSettings, type Limit } from '@pgwake/limits';
-import { type ProbeResult, createComputeNetwork, probeCompute } from '@pgwake/pg-dial';
+import { type DialAheadResult, type ProbeResult, createComputeNetwork, probeCompute } from '@pgwake/pg-dial';
 import { type LeakCheck, type TestPostgres, startLeakCheck, startTestPostgres, waitFor } from '@pgwake/testkit';
 import type { WakeOutcome } from '@pgwake/wake-api';
 import pg from 'pg';
 import {
   type ClearPasswordLogin,
+  LoginsAhead,
   type Session,
   type SessionDeps,
   type SessionFacts,
@@ -72,6 +73,9 @@ interface Gateway {
   readonly cancelKeys: CancelKeys;
   readonly limits: ClientLimits;
   readonly refusals: readonly Limit[];
+  readonly cache: NodeCachePort;
+  /** Of the computes that were dialled ahead. */
+  readonly ahead: readonly DialAheadResult[];
   /** Lets the wakes that wait go on. */
   wakeUp(): void;
   close(): Promise<void>;
@@ -118,33 +122,38 @@ async function startGateway(options: GatewayOptions = {}): Promise<Gateway> {
       allowedNetworks: endpoint === 'demo' ? allowedNetworks : [],
     }),
   };
+  const ahead: DialAheadResult[] = [];
+  const cache = createMemoryNodeCache({ maxEntries: 10, maxAgeMs: 60_000, clock });
+  const network = createComputeNetwork();
+  const connector = createConnector({
+    cache,
+    wake: {
+      async wake({ endpoint }, signal): Promise<WakeOutcome> {
+        wakes.push({ signal });
+        await Promise.race([awake, new Promise((_, reject) => signal.addEventListener('abort', reject))]);
+        return {
+          ok: true,
+          node: {
+            endpoint,
+            generation: 1 as Generation,
+            address: { kind: 'tcp', host: postgres.host, port: postgres.port },
+            identity: { kind: 'clusterName', value: clusterName },
+            issuedAtMs: Date.now(),
+            signature: undefined,
+            startKind: 'started',
+          },
+        };
+      },
+    },
+    clock,
+    random: Math.random,
+  });
   const deps: SessionDeps = {
     access,
     passwords: createPasswordCheck({ access, verifiers: 'live', now: () => clock.now() }),
-    connector: createConnector({
-      cache: createMemoryNodeCache({ maxEntries: 10, maxAgeMs: 60_000, clock }),
-      wake: {
-        async wake({ endpoint }, signal): Promise<WakeOutcome> {
-          wakes.push({ signal });
-          await Promise.race([awake, new Promise((_, reject) => signal.addEventListener('abort', reject))]);
-          return {
-            ok: true,
-            node: {
-              endpoint,
-              generation: 1 as Generation,
-              address: { kind: 'tcp', host: postgres.host, port: postgres.port },
-              identity: { kind: 'clusterName', value: clusterName },
-              issuedAtMs: Date.now(),
-              signature: undefined,
-              startKind: 'started',
-            },
-          };
-        },
-      },
-      clock,
-      random: Math.random,
-    }),
-    network: createComputeNetwork(),
+    connector,
+    network,
+    loginsAhead: new LoginsAhead({ connector, network, onResult: (result) => ahead.push(result), now: clock.now }),
     cancelKeys,
     stallWatch: new StallWatch(0),
     silenceWatch: new SilenceWatch(0, () => Promise.resolve('failed')),
@@ -171,6 +180,8 @@ async function startGateway(options: GatewayOptions = {}): Promise<Gateway> {
     cancelKeys,
     limits,
     refusals,
+    cache,
+    ahead,
     wakeUp: () => wakeUp(),
     async close() {
       server.close();
@@ -500,6 +511,89 @@ describe('a login', () => {
     await expect(clientOf(gateway).connect()).rejects.toMatchObject({ code: '08001' });
     await waitFor(() => gateway.outcomes.length === 1, 1_000);
     expect(gateway.outcomes).toMatchObject([{ outcome: { error: { code: 'WAKE_SERVICE_UNAVAILABLE' } } }]);
+  });
+});
+
+describe('a compute', () => {
+  async function logIn(gateway: Gateway, config: pg.ClientConfig = {}): Promise<void> {
+    const client = clientOf(gateway, config);
+    try {
+      await client.connect();
+      await client.query('select 1');
+    } finally {
+      await client.end();
+    }
+  }
+
+  /** Its session is over too, so all that is counted of it has been. */
+  async function logInAndLeave(gateway: Gateway, config?: pg.ClientConfig): Promise<void> {
+    await logIn(gateway, config);
+    await gateway.sessions.at(-1)?.ended;
+  }
+
+  it('is dialled while its client computes the proof, once somebody has logged in from there', async () => {
+    const gateway = await startGateway();
+    await logInAndLeave(gateway);
+    expect(gateway.ahead).toEqual([]);
+    await logInAndLeave(gateway);
+    await logInAndLeave(gateway);
+    expect(gateway.ahead).toEqual(['used', 'used']);
+    expect(gateway.wakes).toHaveLength(1);
+  });
+
+  it('is left at once when the password is wrong, and is not dialled ahead again before the next login', async () => {
+    const gateway = await startGateway();
+    for (let login = 0; login < 3; login++) await logInAndLeave(gateway);
+    const wrong = logIn(gateway, { password: 'wrong' });
+    await expect(wrong).rejects.toMatchObject({ code: '28P01' });
+    expect(gateway.ahead).toEqual(['used', 'used', 'unused']);
+    await expect(logIn(gateway, { password: 'wrong' })).rejects.toMatchObject({ code: '28P01' });
+    await logInAndLeave(gateway);
+    expect(gateway.ahead).toEqual(['used', 'used', 'unused']);
+    await logInAndLeave(gateway);
+    expect(gateway.ahead).toEqual(['used', 'used', 'unused', 'used']);
+  });
+
+  it.each([
+    ['leaves', (client: RawClient) => void client.socket.end(), 5_000],
+    ['takes too long', () => undefined, 300],
+    ['has to go', (_: RawClient, gateway: Gateway) => gateway.sessions.at(-1)?.end(), 5_000],
+  ])('is left when its client %s before the proof', async (_, part, loginTimeoutMs) => {
+    const gateway = await startGateway({ loginTimeoutMs });
+    await logInAndLeave(gateway);
+    const client = new RawClient(gateway).say(startup());
+    await waitFor(() => client.heard.includes('SCRAM-SHA-256'), 3_000);
+    part(client, gateway);
+    await gateway.sessions.at(-1)?.ended;
+    expect(gateway.ahead).toEqual(['unused']);
+    client.socket.destroy();
+  });
+
+  it('of a later generation is not dialled ahead before a login reached it', async () => {
+    const gateway = await startGateway();
+    await logInAndLeave(gateway);
+    const { info } = (await gateway.cache.get('demo' as EndpointId)) as { info: NodeInfo };
+    await gateway.cache.put({ ...info, generation: (info.generation + 1) as Generation });
+    await logInAndLeave(gateway);
+    expect(gateway.ahead).toEqual([]);
+    await logInAndLeave(gateway);
+    expect(gateway.ahead).toEqual(['used']);
+  });
+
+  it('of a disabled endpoint is not dialled ahead', async () => {
+    let disabled = false;
+    const access = { getEndpointAccess: async () => ({ verifier, disabled, allowedNetworks: [] }) };
+    const gateway = await startGateway({ access });
+    await logInAndLeave(gateway);
+    disabled = true;
+    await expect(logIn(gateway)).rejects.toMatchObject({ message: expect.stringContaining('disabled') });
+    expect(gateway.ahead).toEqual([]);
+  });
+
+  it('is not dialled ahead where that is turned off', async () => {
+    const gateway = await startGateway({ loginsAhead: undefined });
+    for (let login = 0; login < 3; login++) await logInAndLeave(gateway);
+    expect(gateway.ahead).toEqual([]);
   });
 });
 

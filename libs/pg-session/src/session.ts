@@ -2,7 +2,7 @@
 // relay. Each step takes the value that proves the one before. Errors are told to the client here and nowhere else.
 
 import { type CancelKeys, secretBytesOf } from '@pgwake/cancel-keys';
-import type { Connector, JourneyReport } from '@pgwake/connect-core';
+import type { Connector, JourneyReport, JourneyResult } from '@pgwake/connect-core';
 import { GatewayError, isGatewayError, toErrorResponse } from '@pgwake/gateway-errors';
 import type { EndpointId, RoleName, SessionId } from '@pgwake/ids';
 import type { Visit } from '@pgwake/limits';
@@ -12,6 +12,7 @@ import type { Relay, RelayEnding } from '@pgwake/relay';
 import {
   type AccessPort,
   type Admitted,
+  type Applicant,
   type AuthenticationPolicy,
   type PasswordPort,
   authenticate,
@@ -21,6 +22,7 @@ import { type CancelResult, passOnCancel } from './cancel-request.js';
 import { closeDuplex } from './close-duplex.js';
 import { handOver } from './hand-over.js';
 import { LoginReader } from './login-reader.js';
+import type { LoginAhead, LoginsAhead } from './logins-ahead.js';
 import { type Client, negotiate } from './negotiate.js';
 import type { SilenceWatch } from './silence-watch.js';
 import type { StallWatch } from './stall-watch.js';
@@ -29,8 +31,10 @@ import { startLimit } from './time-limit.js';
 export interface SessionDeps {
   readonly access: AccessPort;
   readonly passwords: PasswordPort;
-  readonly connector: Connector;
+  readonly connector: Pick<Connector, 'connectToCompute'>;
   readonly network: ComputeNetwork;
+  /** Without it no compute is dialled before its client has proved itself. */
+  readonly loginsAhead?: LoginsAhead | undefined;
   readonly cancelKeys: CancelKeys;
   readonly stallWatch: StallWatch;
   readonly silenceWatch: SilenceWatch;
@@ -89,6 +93,7 @@ export function startSession(
 interface Arrival {
   readonly stop: AbortController;
   client: Client;
+  ahead: LoginAhead | undefined;
   journey: JourneyReport | undefined;
 }
 
@@ -97,6 +102,9 @@ interface AdmittedClient {
   readonly login: Admitted;
   readonly protocolMinor: number;
 }
+
+/** The end of a journey that found its compute. */
+type Reached = Extract<JourneyResult<ComputeConnection>, { ok: true }>;
 
 interface Relaying {
   readonly kind: 'relaying';
@@ -118,7 +126,7 @@ class PgSession implements Session {
     this.#visit = visit;
     this.#facts = { sessionId, peer: transport.peer, encrypted: isEncrypted(transport), admitted: undefined };
     const client = { transport, reader: new LoginReader(transport.duplex) };
-    this.#arrival = { stop: new AbortController(), client, journey: undefined };
+    this.#arrival = { stop: new AbortController(), client, ahead: undefined, journey: undefined };
     this.ended = this.#run();
   }
 
@@ -146,6 +154,8 @@ class PgSession implements Session {
       return await this.#serve(arrival);
     } catch (thrown) {
       const error = isGatewayError(thrown) ? thrown : new GatewayError('INTERNAL', { cause: thrown });
+      if (error.code === 'PASSWORD_FAILED') arrival.ahead?.proofFailed();
+      arrival.ahead?.end();
       await close(arrival.client, error.code === 'CLIENT_GONE' ? undefined : wordsOf(error));
       return { kind: 'refused', error, journey: arrival.journey };
     } finally {
@@ -157,8 +167,11 @@ class PgSession implements Session {
     const login = startLimit(this.#deps.loginTimeoutMs, arrival.stop.signal);
     const admitted = await this.#admit(arrival, login.signal).finally(() => login.release());
     if (admitted.kind === 'cancelRequest') return admitted;
-    const compute = await this.#connect(arrival, admitted.login);
-    return this.#relayTo(compute, admitted, arrival);
+    const { connection, report } = await this.#connect(arrival, admitted.login);
+    const relaying = this.#relayTo(connection, admitted, arrival);
+    // Last: the client waits for the handover, and nobody for this.
+    this.#deps.observer.connected(this.#facts, report);
+    return relaying;
   }
 
   async #admit(arrival: Arrival, limit: AbortSignal): Promise<AdmittedClient | CancelOutcome> {
@@ -171,7 +184,8 @@ class PgSession implements Session {
     });
     if (negotiated.kind === 'cancel') return this.#cancel(arrival, negotiated.key);
     if (visit.refusal !== undefined) throw visit.refusal;
-    const parts = { sessionId, access, passwords, policy, visit, limit };
+    const onAwaitingProof = (applicant: Applicant) => this.#beginAhead(arrival, applicant);
+    const parts = { sessionId, access, passwords, policy, visit, limit, onAwaitingProof };
     const login = await authenticate(arrival.client, negotiated.parameters, parts);
     const { endpoint, role, database } = login;
     this.#facts = { ...this.#facts, admitted: { endpoint, role, database } };
@@ -179,10 +193,15 @@ class PgSession implements Session {
     return { kind: 'admitted', login, protocolMinor: negotiated.protocolMinor };
   }
 
-  async #connect(arrival: Arrival, login: Admitted): Promise<ComputeConnection> {
-    const { connector, network, observer } = this.#deps;
+  #beginAhead(arrival: Arrival, { endpoint, role, database, parameters }: Applicant): void {
+    const name = { source: this.#facts.peer.address, endpoint, role };
+    arrival.ahead = this.#deps.loginsAhead?.begin(name, { user: role, database, parameters });
+  }
+
+  async #connect(arrival: Arrival, login: Admitted): Promise<Reached> {
+    const { connector, network } = this.#deps;
     const { endpoint, role, database, parameters, keys } = login;
-    const { client, stop } = arrival;
+    const { client, stop, ahead } = arrival;
     client.reader.watchForTerminate();
     const notice = this.#sayThatItWakes(client);
     const result = await connector
@@ -190,7 +209,7 @@ class PgSession implements Session {
         endpoint,
         sessionId: this.#facts.sessionId,
         user: role,
-        mechanism: createPgDial({ user: role, database, parameters, keys }, network),
+        mechanism: createPgDial({ user: role, database, parameters, keys }, network, ahead?.dial),
         signal: AbortSignal.any([client.reader.gone, stop.signal]),
       })
       .finally(() => clearTimeout(notice));
@@ -199,8 +218,9 @@ class PgSession implements Session {
       stop.signal.throwIfAborted();
       throw result.error;
     }
-    observer.connected(this.#facts, result.report);
-    return result.connection;
+    ahead?.reachedCompute(result.connection.generation);
+    ahead?.end();
+    return result;
   }
 
   /** Between AuthenticationOk and ReadyForQuery every driver takes a notice; earlier, libpq and JDBC do not. */

@@ -7,6 +7,7 @@ import { type ComputeNetwork, probeCompute } from '@pgwake/pg-dial';
 import {
   type AccessPort,
   type AuthenticationPolicy,
+  type LoginsAhead,
   type PasswordPort,
   type Probe,
   type SessionDeps,
@@ -59,6 +60,7 @@ export interface SessionParts {
   readonly passwords: PasswordPort;
   readonly connector: Connector;
   readonly network: ComputeNetwork;
+  readonly loginsAhead: LoginsAhead | undefined;
   readonly cancelKeys: CancelKeys;
   readonly observer: SessionObserver;
   readonly metrics: ProxyMetrics;
@@ -66,7 +68,7 @@ export interface SessionParts {
 
 export function createSessionDeps(
   settings: SessionSettings & Pick<AuthenticationPolicy, 'domains' | 'passwordMethod'>,
-  { access, passwords, connector, network, cancelKeys, observer, metrics }: SessionParts,
+  { access, passwords, connector, network, loginsAhead, cancelKeys, observer, metrics }: SessionParts,
 ): SessionDeps {
   const { loginTimeoutMs, wakeNoticeAfterMs, stallTimeoutMs, computeSilenceMs } = settings;
   const probe: Probe = async (address) => {
@@ -79,6 +81,7 @@ export function createSessionDeps(
     passwords,
     connector,
     network,
+    loginsAhead,
     cancelKeys,
     observer,
     stallWatch: new StallWatch(stallTimeoutMs),

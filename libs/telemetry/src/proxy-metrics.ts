@@ -13,6 +13,8 @@ export interface ProxyMetrics {
   readonly connectPhaseSeconds: Histogram<'phase'>;
   /** Look-ups of node addresses. `tier`: memory, shared. `outcome`: hit, miss, or why what was found is not used. */
   readonly nodeCacheReads: Counter<'tier' | 'outcome'>;
+  /** Computes that were dialled while their clients computed their proofs. `result`: used, unused, failed. */
+  readonly dialsAhead: Counter<'result'>;
   /** What was shared with other proxies. `outcome`: stored, evicted, failed, unsigned. */
   readonly nodeCacheWrites: Counter<'outcome'>;
   /** What others shared. `outcome`: eviction, ignored. */
@@ -57,6 +59,12 @@ export function createProxyMetrics(registry: MetricsRegistry): ProxyMetrics {
       help: 'Parts of that time: waiting for the wake, dialling, sleeping before a retry, queueing for a dial',
       labelNames: ['phase'],
       buckets: secondsBuckets,
+      registers,
+    }),
+    dialsAhead: new Counter({
+      name: 'pgwake_dials_ahead_total',
+      help: 'Computes that were dialled while their clients computed their proofs, by whether that was of use',
+      labelNames: ['result'],
       registers,
     }),
     nodeCacheReads: new Counter({

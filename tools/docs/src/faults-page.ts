@@ -9,6 +9,10 @@ const stories: readonly (readonly [file: string, story: string])[] = [
     'faults/waiting-clients.int.spec.ts',
     'clients leave while they wait; a long wait is visible; a zone of the DNS is dead',
   ],
+  [
+    'faults/dialled-ahead.int.spec.ts',
+    'a compute resets, closes or refuses the connection that was opened while its client still computed its proof, or dies meanwhile',
+  ],
   ['faults/dropped-packets.int.spec.ts', 'packets to a compute are dropped on the way, in a network namespace'],
   [
     'faults/silent-compute.int.spec.ts',

@@ -58,8 +58,8 @@ export class World {
   }
 
   /** One client: connects, asks who is there, leaves. */
-  attempt(endpoint = this.endpoint): Promise<Attempt> {
-    return attempt(this.gateway, endpoint);
+  attempt(endpoint = this.endpoint, password = this.gateway.password): Promise<Attempt> {
+    return attempt(this.gateway, endpoint, password);
   }
 
   /** Computes and other servers end with the test. */
@@ -90,10 +90,10 @@ export function nodeAt({ address }: ScriptedPostgres, generation: number, { host
   };
 }
 
-export async function attempt(gateway: Gateway, endpoint: string): Promise<Attempt> {
+export async function attempt(gateway: Gateway, endpoint: string, password = gateway.password): Promise<Attempt> {
   const from = performance.now();
   const took = () => ({ tookMs: performance.now() - from });
-  const client = new pg.Client(gateway.connectionConfig(endpoint));
+  const client = new pg.Client({ ...gateway.connectionConfig(endpoint), password });
   client.on('error', () => undefined);
   try {
     await client.connect();

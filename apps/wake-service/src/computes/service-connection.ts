@@ -58,6 +58,7 @@ const never = new AbortController().signal;
 
 const noCache: NodeCachePort = {
   get: () => Promise.resolve(undefined),
+  peek: () => undefined,
   put: () => Promise.resolve(),
   evict: () => Promise.resolve(),
 };

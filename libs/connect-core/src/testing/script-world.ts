@@ -93,6 +93,7 @@ export function createScriptWorld(
     async get() {
       return held && new CachedNode(held);
     },
+    peek: () => held,
     async put(node) {
       calls.push({ call: 'put', atMs: clock.now(), generation: node.generation, node });
       if (held === undefined || held.generation <= node.generation) held = node;
