@@ -14,9 +14,9 @@ export const tcpProxySettings = {
   ),
   dialAhead: setting.choice(
     'PGWAKE_DIAL_AHEAD',
-    ['on', 'off'],
-    'on',
-    'Whether the login at a running compute begins, as far as it goes without keys, while the client still computes its proof; for clients from an address that has logged in as the same role within the last minute.',
+    ['login', 'start', 'off'],
+    'login',
+    'What is done at a running compute while the client still computes its proof, for clients from an address that has logged in as the same role within the last minute: the whole login, with the keys of the one before, which are remembered for that; its start, as far as it goes without keys; or nothing.',
   ),
   ...sessionSettings,
   ...proxySettings,

@@ -36,7 +36,7 @@ export class TcpProxyModule {
               session: createSessionDeps(settings, {
                 ...parts,
                 passwords: createPasswords(parts),
-                loginsAhead: settings.dialAhead === 'on' ? createLoginsAhead(parts) : undefined,
+                loginsAhead: createLoginsAhead(settings, parts),
               }),
               onOpenSessions: (count) => parts.metrics.openSessions.set(count),
             }),
@@ -47,8 +47,13 @@ export class TcpProxyModule {
   }
 }
 
-function createLoginsAhead({ connector, network, metrics }: ProxyParts): LoginsAhead {
+function createLoginsAhead(
+  { dialAhead }: TcpProxySettings,
+  { connector, network, metrics }: ProxyParts,
+): LoginsAhead | undefined {
+  if (dialAhead === 'off') return undefined;
   return new LoginsAhead({
+    remembersKeys: dialAhead === 'login',
     connector,
     network,
     onResult: (result) => metrics.dialsAhead.inc({ result }),

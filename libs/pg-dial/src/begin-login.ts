@@ -1,13 +1,14 @@
-// The part of a login that anybody could do: socket, TLS where that is the compute's proof of identity, StartupMessage, up to the
-// compute's question for a proof. No key is used here, so it may be done before a client has proved that it has any.
+// A login in its two parts. The first one anybody could do: socket, TLS where that is the compute's proof of identity,
+// StartupMessage, up to the compute's question for a proof. No key is used there. The second one answers that question.
 
 import type { Socket } from 'node:net';
+import type { ScramKeys } from '@pgwake/client-auth';
 import type { DialAttempt } from '@pgwake/connect-core';
 import type { LendingReads } from '@pgwake/lending-reads';
 import type { ComputeIdentity, NodeAddress } from '@pgwake/wake-api';
 import { dialTimeout } from './classify.js';
 import type { ComputeNetwork } from './compute-network.js';
-import { type ComputeStartup, type Greeting, askToLogIn } from './login.js';
+import { type ComputeStartup, type Greeting, type LoggedIn, askToLogIn, logIn } from './login.js';
 import { type MessageStream, createMessageStream } from './message-stream.js';
 import { openSocket } from './open-socket.js';
 import { startTls } from './start-tls.js';
@@ -49,6 +50,20 @@ export async function beginLogin(
     const stream = createMessageStream(socket, attempt);
     const greeting = await askToLogIn(stream, startup);
     return { socket, carrier, reads: overTls ? undefined : reads, stream, greeting };
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
+}
+
+/** The rest of it. Rejects as {@link logIn}; then nothing is left open. */
+export async function finishLogin(
+  { socket, stream, greeting }: BegunLogin,
+  keys: ScramKeys,
+  identity: ComputeIdentity,
+): Promise<LoggedIn> {
+  try {
+    return await logIn(stream, greeting, keys, identity);
   } catch (error) {
     socket.destroy();
     throw error;

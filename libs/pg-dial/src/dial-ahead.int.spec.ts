@@ -1,5 +1,6 @@
-// Logins that are begun before their keys are there: what a compute sees of them, and that a dial never suffers from one.
+// Logins that are begun before their client has proved itself: what a compute sees of them, and that a dial never suffers from one.
 
+import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type ScramKeys, checkPassword, deriveVerifier, parseVerifier } from '@pgwake/client-auth';
 import { FreshNode, type HeadStart, type NodeInfo } from '@pgwake/connect-core';
@@ -73,9 +74,9 @@ function node(
 
 const network = () => createComputeNetwork({ certificateAuthority: certificate.ca });
 
-function dialAhead(to = node(), limitMs = 10_000): DialAhead {
+function dialAhead(to = node(), limitMs = 10_000, rememberedKeys?: ScramKeys): DialAhead {
   const headStart: HeadStart = { node: to, limitMs, end: () => void (ended += 1) };
-  const ahead = new DialAhead(headStart, startup, network());
+  const ahead = new DialAhead(headStart, { ...startup, rememberedKeys }, network());
   open.push(ahead);
   return ahead;
 }
@@ -178,6 +179,72 @@ describe('a login that was begun ahead', () => {
     ahead.close();
     expect(ahead.result).toBe('unused');
     await nobodyLeft();
+  });
+});
+
+describe('a login ahead with remembered keys', () => {
+  const logInAhead = (to = node()): DialAhead => dialAhead(to, 10_000, keys);
+  const isIn = () => waitFor(() => server.seen.logins === 1, 5_000);
+
+  it('is over before its dial wants it, and is the one login of its dial', async () => {
+    server = await startScriptedPostgres({ scripts: [healthy] });
+    const ahead = logInAhead();
+    await isIn();
+    expect(await dial(ahead)).toBe('connected');
+    expect(server.seen).toMatchObject({ accepted: 1, logins: 1 });
+    expect(ahead.result).toBe('used');
+    await nobodyLeft();
+  });
+
+  it('may still be on its way when its dial wants it', async () => {
+    server = await startScriptedPostgres({ scripts: [healthy] });
+    const ahead = logInAhead();
+    expect(await dial(ahead)).toBe('connected');
+    expect(server.seen.accepted).toBe(1);
+    expect(ahead.result).toBe('used');
+  });
+
+  it('goes over TLS where the compute proves itself by a certificate', async () => {
+    server = await startScriptedPostgres({ scripts: [[steps.encrypt(certificate), ...healthy]] });
+    const to = node({ identity: { kind: 'tlsSan', value: 'demo-3.localhost' } });
+    const ahead = logInAhead(to);
+    await isIn();
+    expect(await dial(ahead, to)).toBe('connected');
+    expect(server.seen).toMatchObject({ accepted: 1, tlsGranted: 1 });
+  });
+
+  it('is closed when nobody wants it', async () => {
+    server = await startScriptedPostgres({ scripts: [healthy] });
+    const ahead = logInAhead();
+    await isIn();
+    ahead.close();
+    await nobodyLeft();
+    expect(ahead.result).toBe('unused');
+  });
+
+  it.each([
+    ['the compute closes it', steps.close()],
+    ['the compute resets it', steps.reset()],
+    ['the compute says why it goes', steps.fail('57P01')],
+  ])('is not used when %s before its dial wants it', async (_, end) => {
+    const proof = steps.answerOnce(steps.encodeRow('cluster_name', clusterName));
+    const goes = [steps.startup(), steps.authenticate(verifier), steps.greet(), proof, end];
+    server = await startScriptedPostgres({ scripts: [goes, healthy] });
+    const ahead = logInAhead();
+    await waitFor(() => server.seen.resets + server.seen.closes + server.seen.errors.length > 0, 5_000);
+    await setTimeout(50); // for what was said to arrive
+    expect(await dial(ahead)).toBe('connected');
+    expect(ahead.result).toBe('failed');
+    expect(server.seen).toMatchObject({ accepted: 2, logins: 2 });
+  });
+
+  it('with keys that are refused is not used, and costs its dial nothing', async () => {
+    server = await startScriptedPostgres({ scripts: [healthy] });
+    const wrong = await keysOf('wrong', await deriveVerifier('wrong', { iterations: 1 }));
+    const ahead = dialAhead(node(), 10_000, wrong);
+    expect(await dial(ahead)).toBe('connected');
+    expect(ahead.result).toBe('failed');
+    expect(server.seen).toMatchObject({ accepted: 2, logins: 1 });
   });
 });
 

@@ -1,31 +1,45 @@
 // A login begun ahead of its journey, while the client still computes its proof: see docs/adr/0015-computes-are-dialled-ahead.md.
 // The journey's first dial to the same compute goes on with it. Whatever is wrong with it is nobody's business: that dial
-// begins anew, as if nothing had been. It never uses keys, and never outlives its client's login.
+// begins anew, as if nothing had been. It never outlives its client's login.
 
 import { isDeepStrictEqual } from 'node:util';
+import type { ScramKeys } from '@pgwake/client-auth';
 import type { DialAttempt, HeadStart, NodeInfo } from '@pgwake/connect-core';
-import { type BegunLogin, beginLogin } from './begin-login.js';
+import { type BegunLogin, beginLogin, finishLogin } from './begin-login.js';
+import { type ComputeConnection, handOut } from './compute-connection.js';
 import type { ComputeNetwork } from './compute-network.js';
-import type { ComputeStartup } from './login.js';
+import type { ComputeStartup, LoggedIn } from './login.js';
 
 /** `unused`: the client did not prove itself in time, or its journey led elsewhere. `failed`: the compute did not answer it. */
 export type DialAheadResult = 'used' | 'unused' | 'failed';
+
+export interface LoginToBegin extends ComputeStartup {
+  /** Of a login before, where they are remembered. Without them it waits at the compute's question for a proof. */
+  readonly rememberedKeys: ScramKeys | undefined;
+}
+
+/** How far it got. */
+interface Reached {
+  readonly begun: BegunLogin;
+  /** With the remembered keys. */
+  readonly loggedIn: LoggedIn | undefined;
+}
 
 export class DialAhead {
   readonly #headStart: HeadStart;
   readonly #stop = new AbortController();
   readonly #timer: NodeJS.Timeout;
   /** Resolves to `undefined` when it failed. */
-  readonly #begun: Promise<BegunLogin | undefined>;
+  readonly #reached: Promise<Reached | undefined>;
   #result: DialAheadResult = 'unused';
   #over = false;
 
   /** Begins at once. */
-  constructor(headStart: HeadStart, startup: ComputeStartup, network: ComputeNetwork) {
+  constructor(headStart: HeadStart, login: LoginToBegin, network: ComputeNetwork) {
     this.#headStart = headStart;
     this.#timer = setTimeout(() => this.close(), headStart.limitMs);
     const attempt = { signal: this.#stop.signal, onServerByte: () => undefined };
-    this.#begun = beginLogin(headStart.node, startup, network, attempt).catch(() => {
+    this.#reached = this.#begin(login, network, attempt).catch(() => {
       if (!this.#stop.signal.aborted) this.#result = 'failed';
       return undefined;
     });
@@ -36,23 +50,19 @@ export class DialAhead {
   }
 
   /**
-   * Logs in over it, by `finish`, if it leads to this node and nobody has done so before. `undefined`: there is nothing to go on
-   * with, and nothing is left open. Never rejects.
+   * The connection that it leads to, if it leads to this node and nobody has gone on with it before. `undefined`: there is
+   * nothing to go on with, and nothing is left open. Never rejects.
    */
-  async goOn<T>(
-    node: NodeInfo,
-    attempt: DialAttempt,
-    finish: (begun: BegunLogin) => Promise<T>,
-  ): Promise<T | undefined> {
+  async goOn(node: NodeInfo, attempt: DialAttempt, keys: ScramKeys): Promise<ComputeConnection | undefined> {
     if (this.#over || attempt.signal.aborted || !isSameCompute(this.#headStart.node, node)) return undefined;
     this.#leave();
     const callOff = () => this.#stop.abort(attempt.signal.reason);
     attempt.signal.addEventListener('abort', callOff, { once: true });
     try {
-      const begun = await this.#begun;
-      const finished = begun && (await finish(begun));
-      if (finished !== undefined) this.#result = 'used';
-      return finished;
+      const reached = await this.#reached;
+      const connection = reached && (await this.#finish(reached, node, keys));
+      this.#result = connection ? 'used' : 'failed';
+      return connection;
     } catch {
       this.#result = 'failed';
       return undefined;
@@ -66,7 +76,26 @@ export class DialAhead {
     if (this.#over) return;
     this.#leave();
     this.#stop.abort();
-    void this.#begun.then((begun) => begun?.socket.destroy());
+    void this.#reached.then((reached) => reached?.begun.socket.destroy());
+  }
+
+  async #begin(
+    { rememberedKeys, ...startup }: LoginToBegin,
+    network: ComputeNetwork,
+    attempt: DialAttempt,
+  ): Promise<Reached> {
+    const { node } = this.#headStart;
+    const begun = await beginLogin(node, startup, network, attempt);
+    const loggedIn = rememberedKeys && (await finishLogin(begun, rememberedKeys, node.identity));
+    return { begun, loggedIn };
+  }
+
+  async #finish({ begun, loggedIn }: Reached, node: NodeInfo, keys: ScramKeys): Promise<ComputeConnection | undefined> {
+    if (loggedIn === undefined) return handOut(begun, await finishLogin(begun, keys, node.identity), node);
+    if (begun.stream.isQuiet) return handOut(begun, loggedIn, node);
+    // Whatever it has to say since: the client asked for nothing yet.
+    begun.socket.destroy();
+    return undefined;
   }
 
   /** Its journey has it, or nobody: either way it takes no place among the dials ahead any more. */

@@ -21,6 +21,8 @@ export interface MessageStream {
    */
   read(): Promise<WireMessage>;
   write(bytes: Uint8Array): void;
+  /** Nothing has come that was not read, and the peer has not ended: it stands where the last message left it. */
+  readonly isQuiet: boolean;
   /** Lets go of the socket, which is paused from now on, and gives what came after the last message read. */
   release(): Uint8Array;
 }
@@ -68,6 +70,10 @@ export function createMessageStream(socket: Socket, attempt: DialAttempt): Messa
 
     write(bytes) {
       socket.write(bytes);
+    },
+
+    get isQuiet() {
+      return failure === undefined && reader.rest().length === 0;
     },
 
     release() {

@@ -95,7 +95,7 @@ export interface LoginParts {
   readonly visit: Visit;
   readonly limit: AbortSignal;
   /** Called while the client is about to prove itself by SCRAM, if nothing but a wrong proof would keep it out. Must not throw. */
-  readonly onAwaitingProof: (applicant: Applicant) => void;
+  readonly onAwaitingProof: (applicant: Applicant, verifier: ScramVerifier) => void;
 }
 
 /** Rejects with a GatewayError, or with the reason of `limit`. AuthenticationOk has been sent when it resolves. */
@@ -148,7 +148,7 @@ async function proveByScram(client: Client, applicant: Applicant, parts: LoginPa
   const bindingHash = encryption.kind === 'active' ? encryption.bindingHash : undefined;
   const offer = offerMechanisms(bindingHash);
   duplex.write(encodeAuthenticationSasl(offer));
-  if (!access.disabled) parts.onAwaitingProof(applicant);
+  if (!access.disabled) parts.onAwaitingProof(applicant, verifier);
 
   const initial = unwrap(parseSaslInitialResponse((await client.reader.read(parseLoginMessage, limit)).body));
   const mechanism = offer.find((each) => each === initial.mechanism);

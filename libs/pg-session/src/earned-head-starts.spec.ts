@@ -1,10 +1,12 @@
-import { beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { ScramKeys } from '@pgwake/client-auth';
 import type { EndpointId, Generation, RoleName } from '@pgwake/ids';
-import { EarnedHeadStarts, type LoginName, keptMs, maxNames, maxSaved } from './earned-head-starts.js';
+import { type Earned, EarnedHeadStarts, type LoginName, keptMs, maxNames, maxSaved } from './earned-head-starts.js';
 
 const alice: LoginName = { source: '192.0.2.1', endpoint: 'demo' as EndpointId, role: 'alice' as RoleName };
-const first = 1 as Generation;
-const second = 2 as Generation;
+const keys: ScramKeys = { clientKey: Uint8Array.of(1), serverKey: Uint8Array.of(2) };
+const first: Earned = { generation: 1 as Generation, keys };
+const second: Earned = { generation: 2 as Generation, keys };
 
 let nowMs: number;
 let earned: EarnedHeadStarts;
@@ -81,5 +83,32 @@ describe('what is remembered', () => {
     for (const other of others) earned.earn(other, first);
     expect(earned.spend(alice)).toBeUndefined();
     expect(others.every((other) => earned.spend(other) === first)).toBe(true);
+  });
+
+  it('is forgotten with the next login once it ran out, however long nobody spends it', () => {
+    const bob = { ...alice, role: 'bob' as RoleName };
+    earned.earn(alice, first);
+    nowMs = keptMs / 2;
+    earned.earn(bob, first);
+    expect(earned.size).toBe(2);
+    nowMs = keptMs;
+    earned.earn(bob, first);
+    expect(earned.size).toBe(1);
+  });
+
+  it('is forgotten although nobody logs in any more', () => {
+    jest.useFakeTimers();
+    try {
+      earned.earn(alice, first);
+      nowMs = keptMs - 1; // the clocks differ by a hair
+      jest.advanceTimersByTime(keptMs);
+      expect(earned.size).toBe(1);
+      nowMs = 2 * keptMs - 1;
+      jest.advanceTimersByTime(keptMs);
+      expect(earned.size).toBe(0);
+      expect(jest.getTimerCount()).toBe(0);
+    } finally {
+      jest.useRealTimers();
+    }
   });
 });

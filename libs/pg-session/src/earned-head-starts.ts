@@ -1,7 +1,11 @@
 // Who may have a compute dialled ahead of the proof: only who has earned it. Each login that reached its compute earns its source,
 // endpoint and role one head start, at that compute, for a minute. A login that begins spends one, and a wrong password loses
 // them all. So who proves nothing makes computes fork no more often than its source has logged in for real.
+//
+// It keeps the keys of those logins for that minute, or a second one when nobody logs in any more: they are as good as the
+// password.
 
+import type { ScramKeys } from '@pgwake/client-auth';
 import type { EndpointId, Generation, RoleName } from '@pgwake/ids';
 
 /** Who logs in where, and from where. */
@@ -12,10 +16,17 @@ export interface LoginName {
   readonly role: RoleName;
 }
 
-interface Earned {
-  generation: Generation;
+/** The compute at which it was earned, and what let the login in there. */
+export interface Earned {
+  readonly generation: Generation;
+  /** `undefined` where they are not remembered. */
+  readonly keys: ScramKeys | undefined;
+}
+
+interface Savings {
+  readonly earned: Earned;
+  readonly untilMs: number;
   count: number;
-  untilMs: number;
 }
 
 export const maxNames = 10_000;
@@ -25,40 +36,60 @@ export const keptMs = 60_000;
 export const maxSaved = 32;
 
 export class EarnedHeadStarts {
-  // In order of insertion: beyond `maxNames` the oldest goes, which costs its clients no more than their head start.
-  readonly #earned = new Map<string, Earned>();
+  // By the time of their last login, the oldest first. Beyond `maxNames` that one goes, which costs no more than a head start.
+  readonly #savings = new Map<string, Savings>();
+  #timer: NodeJS.Timeout | undefined;
 
   /** `now`: milliseconds, monotonic. */
   constructor(private readonly now: () => number) {}
 
-  /** The compute at which the head start was earned; `undefined`: there is none. */
-  spend(name: LoginName): Generation | undefined {
-    const earned = this.#earned.get(keyOf(name));
-    if (earned === undefined || earned.count === 0 || this.now() >= earned.untilMs) return undefined;
-    earned.count -= 1;
-    return earned.generation;
+  get size(): number {
+    return this.#savings.size;
   }
 
-  earn(name: LoginName, generation: Generation): void {
+  /** `undefined`: there is none. */
+  spend(name: LoginName): Earned | undefined {
+    this.#forgetOld();
+    const savings = this.#savings.get(keyOf(name));
+    if (savings === undefined || savings.count === 0) return undefined;
+    savings.count -= 1;
+    return savings.earned;
+  }
+
+  earn(name: LoginName, earned: Earned): void {
+    this.#forgetOld();
     const key = keyOf(name);
-    const untilMs = this.now() + keptMs;
-    const earned = this.#earned.get(key);
-    if (earned === undefined) return this.#add(key, { generation, count: 1, untilMs });
-    const isOutdated = this.now() >= earned.untilMs || earned.generation !== generation;
-    earned.count = isOutdated ? 1 : Math.min(maxSaved, earned.count + 1);
-    earned.generation = generation;
-    earned.untilMs = untilMs;
+    const saved = this.#savings.get(key);
+    const savedThere = saved?.earned.generation === earned.generation ? saved.count : 0;
+    this.#savings.delete(key);
+    this.#savings.set(key, { earned, count: Math.min(maxSaved, savedThere + 1), untilMs: this.now() + keptMs });
+    if (this.#savings.size > maxNames) this.#forgetOldest();
+    this.#timer ??= setTimeout(() => this.#onTimer(), keptMs).unref();
   }
 
   lose(name: LoginName): void {
-    this.#earned.delete(keyOf(name));
+    this.#savings.delete(keyOf(name));
   }
 
-  #add(key: string, earned: Earned): void {
-    this.#earned.set(key, earned);
-    if (this.#earned.size <= maxNames) return;
-    const [oldest = key] = this.#earned.keys();
-    this.#earned.delete(oldest);
+  #onTimer(): void {
+    this.#timer = undefined;
+    this.#forgetOld();
+    if (this.#savings.size > 0) this.#timer = setTimeout(() => this.#onTimer(), keptMs).unref();
+  }
+
+  #forgetOld(): void {
+    const nowMs = this.now();
+    for (const [key, { untilMs }] of this.#savings) {
+      if (nowMs < untilMs) return;
+      this.#savings.delete(key);
+    }
+  }
+
+  #forgetOldest(): void {
+    for (const key of this.#savings.keys()) {
+      this.#savings.delete(key);
+      return;
+    }
   }
 }
 

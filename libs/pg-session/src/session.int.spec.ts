@@ -103,10 +103,13 @@ type GatewayOptions = {
   readonly disabled?: boolean;
   readonly allowedNetworks?: readonly string[];
   readonly limits?: ClientLimitsSettings;
+  /** Of logins, for those that follow. */
+  readonly remembersKeys?: boolean;
 } & Partial<SessionDeps>;
 
 async function startGateway(options: GatewayOptions = {}): Promise<Gateway> {
-  const { asleep = false, disabled = false, allowedNetworks = [], limits: limitSettings = {}, ...overrides } = options;
+  const { asleep = false, disabled = false, allowedNetworks = [], remembersKeys = true, ...others } = options;
+  const { limits: limitSettings = {}, ...overrides } = others;
   const refusals: Limit[] = [];
   const limits = new ClientLimits(limitSettings, { clock, onRefusal: (limit) => refusals.push(limit) });
   let wakeUp = () => {};
@@ -153,7 +156,13 @@ async function startGateway(options: GatewayOptions = {}): Promise<Gateway> {
     passwords: createPasswordCheck({ access, verifiers: 'live', now: () => clock.now() }),
     connector,
     network,
-    loginsAhead: new LoginsAhead({ connector, network, onResult: (result) => ahead.push(result), now: clock.now }),
+    loginsAhead: new LoginsAhead({
+      connector,
+      network,
+      remembersKeys,
+      onResult: (result) => ahead.push(result),
+      now: clock.now,
+    }),
     cancelKeys,
     stallWatch: new StallWatch(0),
     silenceWatch: new SilenceWatch(0, () => Promise.resolve('failed')),
@@ -539,6 +548,41 @@ describe('a compute', () => {
     await logInAndLeave(gateway);
     expect(gateway.ahead).toEqual(['used', 'used']);
     expect(gateway.wakes).toHaveLength(1);
+  });
+
+  it.each([
+    { remembersKeys: true, what: 'the whole login' },
+    { remembersKeys: false, what: 'no more than its start' },
+  ])('sees $what before the proof, where keys are remembered: $remembersKeys', async ({ remembersKeys }) => {
+    const gateway = await startGateway({ remembersKeys });
+    await logInAndLeave(gateway);
+    await waitFor(async () => (await sessionsOfApp()) === 0, 3_000);
+    const client = new RawClient(gateway).say(startup());
+    await waitFor(() => client.heard.includes('SCRAM-SHA-256'), 3_000);
+    const loggedIn = waitFor(async () => (await sessionsOfApp()) === 1, remembersKeys ? 3_000 : 300);
+    if (remembersKeys) await loggedIn;
+    else await expect(loggedIn).rejects.toThrow('not within');
+    client.socket.destroy();
+    await gateway.sessions.at(-1)?.ended;
+    expect(gateway.ahead).toEqual(['unused']);
+  });
+
+  it('whose password was changed is not told the old keys', async () => {
+    let current = verifier;
+    const access = {
+      getEndpointAccess: async () => ({ verifier: current, disabled: false, allowedNetworks: [] }),
+    };
+    const gateway = await startGateway({ access });
+    await logInAndLeave(gateway);
+    current = await deriveVerifier('changed');
+    await superuser(`alter role app password '${current}'`);
+    try {
+      await logInAndLeave(gateway, { password: 'changed' });
+    } finally {
+      await superuser(`alter role app password '${verifier}'`);
+    }
+    // Had they been used, the compute would have refused them.
+    expect(gateway.ahead).toEqual(['used']);
   });
 
   it('is left at once when the password is wrong, and is not dialled ahead again before the next login', async () => {

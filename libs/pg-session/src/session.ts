@@ -2,6 +2,7 @@
 // relay. Each step takes the value that proves the one before. Errors are told to the client here and nowhere else.
 
 import { type CancelKeys, secretBytesOf } from '@pgwake/cancel-keys';
+import type { ScramVerifier } from '@pgwake/client-auth';
 import type { Connector, JourneyReport, JourneyResult } from '@pgwake/connect-core';
 import { GatewayError, isGatewayError, toErrorResponse } from '@pgwake/gateway-errors';
 import type { EndpointId, RoleName, SessionId } from '@pgwake/ids';
@@ -184,7 +185,8 @@ class PgSession implements Session {
     });
     if (negotiated.kind === 'cancel') return this.#cancel(arrival, negotiated.key);
     if (visit.refusal !== undefined) throw visit.refusal;
-    const onAwaitingProof = (applicant: Applicant) => this.#beginAhead(arrival, applicant);
+    const onAwaitingProof = (applicant: Applicant, verifier: ScramVerifier) =>
+      this.#beginAhead(arrival, applicant, verifier);
     const parts = { sessionId, access, passwords, policy, visit, limit, onAwaitingProof };
     const login = await authenticate(arrival.client, negotiated.parameters, parts);
     const { endpoint, role, database } = login;
@@ -193,9 +195,9 @@ class PgSession implements Session {
     return { kind: 'admitted', login, protocolMinor: negotiated.protocolMinor };
   }
 
-  #beginAhead(arrival: Arrival, { endpoint, role, database, parameters }: Applicant): void {
+  #beginAhead(arrival: Arrival, { endpoint, role, database, parameters }: Applicant, verifier: ScramVerifier): void {
     const name = { source: this.#facts.peer.address, endpoint, role };
-    arrival.ahead = this.#deps.loginsAhead?.begin(name, { user: role, database, parameters });
+    arrival.ahead = this.#deps.loginsAhead?.begin(name, { user: role, database, parameters }, verifier);
   }
 
   async #connect(arrival: Arrival, login: Admitted): Promise<Reached> {
@@ -218,7 +220,7 @@ class PgSession implements Session {
       stop.signal.throwIfAborted();
       throw result.error;
     }
-    ahead?.reachedCompute(result.connection.generation);
+    ahead?.reachedCompute({ generation: result.connection.generation, keys });
     ahead?.end();
     return result;
   }
