@@ -49,9 +49,7 @@ export class Listener implements ClientDoor {
 
   constructor(options: ListenerOptions) {
     this.#options = options;
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) =>
-      this.#accept(socket),
-    );
+    this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => this.#accept(socket));
   }
 
   /** Resolves with the port; rejects with a StartupError. */

@@ -1,7 +1,7 @@
 // The client's side of SCRAM-SHA-256 (RFC 5802, RFC 7677), with a password or with the keys that an earlier
 // exchange left. No channel binding: it says `n`.
 
-import { randomBytes } from 'node:crypto';
+import { makeNonce } from './nonce.js';
 import { deriveKeys, encodeBase64, equalBytes, hmac, maxIterations, sha256, xor } from './scram-crypto.js';
 import { type ScramViolation, parseServerFinal, parseServerFirst, toBytes, violation } from './scram-messages.js';
 import type { ScramKeys } from './scram-verifier.js';
@@ -20,11 +20,10 @@ export interface ScramClient {
   verify(serverFinal: Uint8Array): boolean;
 }
 
-const nonceBytes = 18;
 const gs2Header = 'n,,';
 
 export function createScramClient(credential: ScramCredential): ScramClient {
-  return createScramClientWithNonce(credential, encodeBase64(randomBytes(nonceBytes)));
+  return createScramClientWithNonce(credential, makeNonce());
 }
 
 /**

@@ -2,7 +2,7 @@
 // channel binding to the certificate of the gateway, where TLS ends. It keeps the client's ClientKey, with which the gateway
 // logs in at the compute; the password itself never gets here.
 
-import { randomBytes } from 'node:crypto';
+import { makeNonce } from './nonce.js';
 import { encodeBase64, equalBytes, hmac, sha256, xor } from './scram-crypto.js';
 import {
   type ClientFinal,
@@ -60,11 +60,8 @@ type Stage =
     }
   | { readonly kind: 'over' };
 
-/** SCRAM_RAW_NONCE_LEN. */
-const nonceBytes = 18;
-
 export function createScramServer(verifier: ScramVerifier, choice = withoutBinding): ScramServer {
-  return createScramServerWithNonce(verifier, encodeBase64(randomBytes(nonceBytes)), choice);
+  return createScramServerWithNonce(verifier, makeNonce(), choice);
 }
 
 /** With a chosen server nonce, for published test vectors only: a repeated nonce allows replay. */

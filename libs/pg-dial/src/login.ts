@@ -35,6 +35,7 @@ const maxProofRepeats = 3;
 const queryCanceled = '57014';
 const proofQuery = encodeQuery('SHOW cluster_name');
 const mechanism = 'SCRAM-SHA-256';
+const decoder = new TextDecoder();
 
 /** Who logs in, and as what. Nothing of it is a secret. */
 export interface ComputeStartup {
@@ -154,7 +155,7 @@ type ShowAnswer =
 async function readShowAnswer(stream: MessageStream, greeting: Greeting): Promise<ShowAnswer> {
   let answer: ShowAnswer | undefined;
   for (;;) {
-    const message = await stream.read();
+    const message = stream.next() ?? (await stream.read());
     switch (message.tag) {
       case backendTag.rowDescription:
       case backendTag.commandComplete:
@@ -166,7 +167,7 @@ async function readShowAnswer(stream: MessageStream, greeting: Greeting): Promis
       case backendTag.dataRow: {
         const [value, ...others] = expectValue(parseDataRow(message.body));
         if (answer !== undefined || !value || others.length > 0) throw outOfTurn(message);
-        answer = { kind: 'value', value: new TextDecoder().decode(value) };
+        answer = { kind: 'value', value: decoder.decode(value) };
         break;
       }
       case backendTag.errorResponse: {
@@ -212,7 +213,7 @@ function createGreeting(): Greeting {
 /** The next message that is neither for the greeting nor an error, which ends the login. */
 async function readPastGreeting(stream: MessageStream, greeting: Greeting): Promise<WireMessage> {
   for (;;) {
-    const message = await stream.read();
+    const message = stream.next() ?? (await stream.read());
     switch (message.tag) {
       case backendTag.errorResponse:
         throw classifyServerError(expectValue(parseErrorFields(message.body)));

@@ -20,6 +20,8 @@ export interface MessageStream {
    * is aborted, COMPUTE_PROTOCOL beyond the limits.
    */
   read(): Promise<WireMessage>;
+  /** The next message if it is here already: most of a login's come many at a time. Throws COMPUTE_PROTOCOL beyond the limits. */
+  next(): WireMessage | undefined;
   write(bytes: Uint8Array): void;
   /** Nothing has come that was not read, and the peer has not ended: it stands where the last message left it. */
   readonly isQuiet: boolean;
@@ -52,17 +54,23 @@ export function createMessageStream(socket: Socket, attempt: DialAttempt): Messa
   socket.on('end', onEnd);
   attempt.signal.addEventListener('abort', onAbort, { once: true });
 
+  const next = (): WireMessage | undefined => {
+    const message = reader.next();
+    if (message?.kind === 'violation') throw protocolError(message.what);
+    if (message === undefined) return undefined;
+    // With its header, otherwise messages without a body could go on for ever.
+    readBytes += headerBytes + message.body.length;
+    if (readBytes > maxLoginBytes) throw protocolError('a login without end');
+    return message;
+  };
+
   return {
+    next,
+
     async read() {
       for (;;) {
-        const message = reader.next();
-        if (message?.kind === 'violation') throw protocolError(message.what);
-        if (message !== undefined) {
-          // With its header, otherwise messages without a body could go on for ever.
-          readBytes += headerBytes + message.body.length;
-          if (readBytes > maxLoginBytes) throw protocolError('a login without end');
-          return message;
-        }
+        const message = next();
+        if (message !== undefined) return message;
         if (failure !== undefined) throw failure;
         await new Promise<void>((resolve) => (wakeUp = resolve));
       }

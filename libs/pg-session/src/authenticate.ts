@@ -31,6 +31,7 @@ import {
   parseSaslInitialResponse,
 } from '@pgwake/pg-wire';
 import type { EndpointAccess, EndpointAccessRequest } from '@pgwake/wake-api';
+import { joinSignals } from './join-signals.js';
 import { parseLoginMessage, protocolError, unwrap } from './login-message.js';
 import type { Client } from './negotiate.js';
 
@@ -183,9 +184,11 @@ async function lookUp(
   role: RoleName,
   { sessionId, access, limit }: LoginParts,
 ): Promise<{ readonly verifier: ScramVerifier; readonly access: EndpointAccess }> {
+  const left = joinSignals(limit, client.reader.gone);
   const found = await access
-    .getEndpointAccess({ endpoint, role, sessionId }, AbortSignal.any([limit, client.reader.gone]))
-    .catch(blameNoClient);
+    .getEndpointAccess({ endpoint, role, sessionId }, left.signal)
+    .catch(blameNoClient)
+    .finally(() => left.release());
   // Before anything that costs: no proof is looked at.
   if (!isAllowedBy(found.allowedNetworks, client.transport.peer.address)) throw new GatewayError('IP_NOT_ALLOWED');
   const verifier = parseVerifier(found.verifier);
@@ -210,7 +213,9 @@ async function proveByPassword(
   const { endpoint } = said;
   visit.requireTries(endpoint);
   const login = { ...said, role, sessionId, address: peer.address };
-  const [outcome] = await Promise.allSettled([passwords.prove(login, AbortSignal.any([limit, client.reader.gone]))]);
+  const left = joinSignals(limit, client.reader.gone);
+  const [outcome] = await Promise.allSettled([passwords.prove(login, left.signal)]);
+  left.release();
   // Before the client learns anything of its password; as above.
   visit.requireTries(endpoint);
   if (outcome.status === 'rejected') {

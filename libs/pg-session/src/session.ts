@@ -22,6 +22,7 @@ import type { ClientTransport, Peer } from './client-transport.js';
 import { type CancelResult, passOnCancel } from './cancel-request.js';
 import { closeDuplex } from './close-duplex.js';
 import { handOver } from './hand-over.js';
+import { joinSignals } from './join-signals.js';
 import { LoginReader } from './login-reader.js';
 import type { LoginAhead, LoginsAhead } from './logins-ahead.js';
 import { type Client, negotiate } from './negotiate.js';
@@ -206,15 +207,19 @@ class PgSession implements Session {
     const { client, stop, ahead } = arrival;
     client.reader.watchForTerminate();
     const notice = this.#sayThatItWakes(client);
+    const left = joinSignals(client.reader.gone, stop.signal);
     const result = await connector
       .connectToCompute({
         endpoint,
         sessionId: this.#facts.sessionId,
         user: role,
         mechanism: createPgDial({ user: role, database, parameters, keys }, network, ahead?.dial),
-        signal: AbortSignal.any([client.reader.gone, stop.signal]),
+        signal: left.signal,
       })
-      .finally(() => clearTimeout(notice));
+      .finally(() => {
+        clearTimeout(notice);
+        left.release();
+      });
     arrival.journey = result.report;
     if (!result.ok) {
       stop.signal.throwIfAborted();
@@ -229,8 +234,10 @@ class PgSession implements Session {
   #sayThatItWakes({ transport }: Client): NodeJS.Timeout | undefined {
     const { wakeNoticeAfterMs } = this.#deps;
     if (wakeNoticeAfterMs === 0) return undefined;
-    const words = encodeNoticeResponse({ severity: 'NOTICE', code: '00000', message: 'the database is waking up' });
-    return setTimeout(() => transport.duplex.write(words), wakeNoticeAfterMs);
+    return setTimeout(() => {
+      const notice = { severity: 'NOTICE', code: '00000', message: 'the database is waking up' };
+      transport.duplex.write(encodeNoticeResponse(notice));
+    }, wakeNoticeAfterMs);
   }
 
   #relayTo(compute: ComputeConnection, { login, protocolMinor }: AdmittedClient, { client, stop }: Arrival): Relaying {
