@@ -18,9 +18,10 @@ export function encrypt(
   opening: TlsOpening,
   limit: AbortSignal,
 ): Promise<ClientTransport> {
-  const plainSocket = plain.surrender(opening.kind === 'direct' ? opening.hello : undefined);
-  return startTls(plainSocket, { certificate, alpnProtocols: [alpnProtocol], limit }, (socket) => {
-    if (opening.kind === 'direct' && socket.alpnProtocol !== alpnProtocol) {
+  const { kind, hello } = opening;
+  const plainSocket = plain.surrender();
+  return startTls(plainSocket, { certificate, alpnProtocols: [alpnProtocol], hello, limit }, (socket) => {
+    if (kind === 'direct' && socket.alpnProtocol !== alpnProtocol) {
       // The client hears nothing, as from Postgres: who did not name our protocol may take the answer for another one's.
       const what = `direct TLS without the ALPN protocol ${alpnProtocol}`;
       throw new GatewayError('PROTOCOL_VIOLATION', { params: { what }, detail: what });

@@ -42,7 +42,7 @@ describe('an accepted socket that was adopted', () => {
     expect(seen[1]?.memory).toBe(seen[0]?.memory);
   });
 
-  it('has little to read into until somebody sends more than a request for encryption', async () => {
+  it('has less to read into until somebody sends more than a ClientHello', async () => {
     const { socket, reads, far } = await acceptOne();
     const seen: { readonly room: number; readonly length: number }[] = [];
     reads?.lend({
@@ -52,15 +52,15 @@ describe('an accepted socket that was adopted', () => {
       },
     });
     socket.resume();
-    for (const length of [8, 100]) {
+    for (const length of [8, 600]) {
       const wanted = seen.reduce((sum, each) => sum + each.length, length);
       far.write(Buffer.alloc(length));
       await waitFor(() => seen.reduce((sum, each) => sum + each.length, 0) === wanted, 1_000);
     }
     expect(seen).toEqual([
-      { room: 16, length: 8 },
-      { room: 16, length: 16 },
-      { room: 1_024, length: 84 },
+      { room: 512, length: 8 },
+      { room: 512, length: 512 },
+      { room: 1_024, length: 88 },
     ]);
   });
 
@@ -68,10 +68,10 @@ describe('an accepted socket that was adopted', () => {
     const { socket, far } = await acceptOne();
     const lengths: number[] = [];
     socket.on('data', (chunk: Buffer) => lengths.push(chunk.length));
-    far.write(Buffer.alloc(100));
+    far.write(Buffer.alloc(600));
     socket.resume();
     await waitFor(() => lengths.length === 2, 1_000);
-    expect(lengths).toEqual([16, 84]);
+    expect(lengths).toEqual([512, 88]);
   });
 
   it('stands still until it is resumed', async () => {

@@ -11,10 +11,11 @@ export interface LendingSocket {
 }
 
 /**
- * Room for a request for encryption, with which most clients begin. TLS reads by itself afterwards, and whatever the socket
- * has to read into stays there for as long as it lives.
+ * Room for what most clients begin with: a startup packet, or a request for encryption and a ClientHello, unless that has a
+ * post-quantum key share. TLS reads by itself afterwards, and whatever the socket has to read into stays there for as long as
+ * it lives.
  */
-const firstReadBytes = 16;
+const firstReadBytes = 512;
 
 /** What a socket stands on. Node documents the option that takes one, and not where a socket has it. */
 interface HasHandle {

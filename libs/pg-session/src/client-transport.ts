@@ -33,11 +33,12 @@ export type Encryption =
       readonly bindingHash: Uint8Array | undefined;
     };
 
-export type TlsOpening =
-  /** The client asked for TLS and has our consent. Nothing of its handshake has been read. */
-  | { readonly kind: 'requested' }
+export interface TlsOpening {
   /**
-   * The client began with the handshake itself, and `hello` has been read of it. Without the request, ALPN is all that
-   * says that it means Postgres: it has to name it, as with Postgres itself.
+   * `requested`: the client asked for TLS and has our consent. `direct`: it began with the handshake itself; without the
+   * request, ALPN is all that says that it means Postgres, so it has to name it, as with Postgres itself.
    */
-  | { readonly kind: 'direct'; readonly hello: Uint8Array };
+  readonly kind: 'requested' | 'direct';
+  /** What has been read of the handshake: its first record, and perhaps more. */
+  readonly hello: Uint8Array;
+}

@@ -5,19 +5,16 @@
 import { GatewayError } from '@pgwake/gateway-errors';
 import {
   type BackendKey,
-  type Parsed,
   type StartupParameters,
   encodeNegotiateProtocolVersion,
   parseStartupRequest,
 } from '@pgwake/pg-wire';
+import { peekForClientHello, peekForTls } from './client-hello.js';
 import type { ClientTransport, Encryption, TlsOpening } from './client-transport.js';
 import { LoginReader } from './login-reader.js';
 
 const refusal = Uint8Array.of(0x4e); // N
 const consent = Uint8Array.of(0x53); // S
-
-/** The type of a TLS record that carries a handshake. As the start of a length it would be far above every limit. */
-const tlsHandshakeRecord = 0x16;
 
 /** That of Postgres 18. There is no 3.1: Postgres takes a client that asks for it as it takes one of 3.0. */
 const newestMinor = 2;
@@ -80,21 +77,12 @@ export async function negotiate(
   }
 }
 
-/** Looks at the first byte and consumes nothing. */
-function peekForTls(bytes: Uint8Array): Parsed<boolean> {
-  if (bytes.length === 0) return { kind: 'incomplete' };
-  return { kind: 'value', value: bytes[0] === tlsHandshakeRecord, consumed: 0 };
-}
-
 async function acceptDirectTls(client: Client, limit: AbortSignal): Promise<Client> {
   const { encryption } = client.transport;
   if (encryption.kind !== 'available') {
     throw new GatewayError('PROTOCOL_VIOLATION', { params: { what: 'TLS is not offered here' } });
   }
-  const hello = client.reader.release();
-  // What came before the end of a stream cannot be put back into it; and nobody waits for an answer any more.
-  client.reader.gone.throwIfAborted();
-  return startTls(encryption, { kind: 'direct', hello }, limit);
+  return startTls(client, encryption, 'direct', limit);
 }
 
 async function answerSslRequest(client: Client, limit: AbortSignal): Promise<Client> {
@@ -103,18 +91,24 @@ async function answerSslRequest(client: Client, limit: AbortSignal): Promise<Cli
     duplex.write(refusal);
     return client;
   }
-  client.reader.release();
   duplex.write(consent);
-  return startTls(encryption, { kind: 'requested' }, limit);
+  return startTls(client, encryption, 'requested', limit);
 }
 
-/** The new reader starts with nothing: what was read before goes into the handshake, or there was nothing. */
+/**
+ * The first record is read before, so that TLS need not make itself room for whatever might come, and keep it for hours. The new
+ * reader starts with nothing: what was read goes into the handshake.
+ */
 async function startTls(
+  client: Client,
   encryption: Extract<Encryption, { kind: 'available' }>,
-  opening: TlsOpening,
+  kind: TlsOpening['kind'],
   limit: AbortSignal,
 ): Promise<Client> {
-  const transport = await encryption.start(opening, limit);
+  await client.reader.read(peekForClientHello, limit);
+  const hello = client.reader.release();
+  client.reader.gone.throwIfAborted();
+  const transport = await encryption.start({ kind, hello }, limit);
   return { transport, reader: new LoginReader(transport.duplex) };
 }
 

@@ -104,11 +104,10 @@ export class SocketDuplex implements ByteDuplex, Borrower {
   }
 
   /**
-   * Gives the bare socket back without any of our listeners, for TLS on top of it, with `unread` in front of what comes
-   * next. To everybody else the duplex is closed from now on: nothing may be written past the encryption. To be called
-   * only while more may come: at the end of a stream nothing can be put back.
+   * Gives the bare socket back without any of our listeners, for TLS on top of it. To everybody else the duplex is closed from
+   * now on: nothing may be written past the encryption.
    */
-  surrender(unread: Uint8Array = new Uint8Array(0)): Socket {
+  surrender(): Socket {
     this.#sink = undefined;
     this.#surrendered = true;
     this.#missed = 'close';
@@ -118,7 +117,6 @@ export class SocketDuplex implements ByteDuplex, Borrower {
     this.#socket.off('end', SocketDuplex.#onEnd);
     this.#socket.off('error', SocketDuplex.#onError);
     this.#socket.off('close', SocketDuplex.#onClose);
-    if (unread.length > 0) this.#socket.unshift(unread);
     return this.#socket;
   }
 

@@ -55,6 +55,7 @@ function open(settings: Partial<TlsSettings> = {}): Opened {
       tlsCertFile: join(directory, 'tls.crt'),
       tlsKeyFile: join(directory, 'tls.key'),
       tlsMinVersion: '1.2',
+      tlsGroups: 'auto',
       tlsClientCert: 'off',
       tlsClientCaFile: undefined,
       ...settings,
@@ -218,6 +219,21 @@ describe('the oldest version of TLS', () => {
   });
 });
 
+describe('the groups for the key exchange', () => {
+  it.each([
+    ['X25519:P-256', 'P-256', true],
+    ['X25519:P-256', 'P-384', false],
+    ['auto', 'P-384', true],
+  ])('%s: a client that knows %s only gets in: %s', async (tlsGroups, ecdhCurve, getsIn) => {
+    write(first);
+    const { port, refusals } = await serve(open({ tlsGroups }).store);
+    const greeted = greet(port, { ecdhCurve });
+    if (getsIn) expect(await greeted).toBe(serialOf(first));
+    else await expect(greeted).rejects.toThrow();
+    await waitFor(() => refusals.length === (getsIn ? 0 : 1), 5_000);
+  });
+});
+
 describe('a client certificate', () => {
   const withCa = (tlsClientCert: 'optional' | 'required') => {
     write(first);
@@ -263,6 +279,11 @@ describe('settings that make no sense', () => {
       'client certificates without TLS',
       { tlsCertFile: undefined, tlsKeyFile: undefined, tlsClientCert: 'required', tlsClientCaFile: 'ca.crt' },
       /only with PGWAKE_TLS_CERT_FILE/,
+    ],
+    [
+      'groups that nobody knows',
+      { tlsGroups: 'X25519:nothing' },
+      /PGWAKE_TLS_GROUPS is no list of groups that OpenSSL/,
     ],
     ['a file that is not there', { tlsCertFile: '/nowhere/tls.crt' }, /cannot be used: .*ENOENT/],
   ] as const)('%s ends the app at its start', (_what, settings, words) => {

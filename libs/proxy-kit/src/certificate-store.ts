@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { type FSWatcher, readFileSync, watch } from 'node:fs';
 import { dirname } from 'node:path';
 import { StartupError } from '@pgwake/nest-kit';
+import { checkTlsGroups } from './check-tls-groups.js';
 import {
   type CertificateMaterial,
   type ServerCertificate,
@@ -46,6 +47,7 @@ export function openCertificateStore(
   observer: CertificateObserver,
 ): CertificateStore | undefined {
   const files = readFileSettings(settings);
+  if (files !== undefined) checkTlsGroups(settings.tlsGroups);
   return files && new WatchedCertificate(files, settings, observer);
 }
 
@@ -146,8 +148,8 @@ class WatchedCertificate implements CertificateStore {
   }
 
   #make(material: CertificateMaterial): ServerCertificate {
-    const { tlsMinVersion: minVersion, tlsClientCert: clientCert } = this.settings;
-    return createServerCertificate(material, { minVersion, clientCert });
+    const { tlsMinVersion: minVersion, tlsGroups: groups, tlsClientCert: clientCert } = this.settings;
+    return createServerCertificate(material, { minVersion, groups, clientCert });
   }
 }
 

@@ -14,6 +14,8 @@ export interface CertificateMaterial {
 
 export interface HandshakePolicy {
   readonly minVersion: '1.2' | '1.3';
+  /** For the key exchange, as OpenSSL lists them; `auto`: those of Node. */
+  readonly groups: string;
   readonly clientCert: 'off' | 'optional' | 'required';
 }
 
@@ -29,7 +31,7 @@ export interface ServerCertificate {
 /** Throws when the texts cannot be read or do not belong together. */
 export function createServerCertificate(
   { cert, key, clientCa }: CertificateMaterial,
-  { minVersion, clientCert }: HandshakePolicy,
+  { minVersion, groups, clientCert }: HandshakePolicy,
 ): ServerCertificate {
   const leaf = new X509Certificate(cert);
   // OpenSSL compares only keys of the same kind: an RSA certificate with an Ed25519 key would fail in the handshake.
@@ -39,6 +41,7 @@ export function createServerCertificate(
     key,
     ...(clientCa && { ca: clientCa }),
     minVersion: `TLSv${minVersion}`,
+    ecdhCurve: groups,
     // A client that is asked for its certificate could not resume its TLS session without a context id.
     sessionIdContext: 'pgwake',
     // Node allows clients to renegotiate in TLS 1.2, which nobody needs and costs the server more than the client.

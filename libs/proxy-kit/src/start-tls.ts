@@ -1,29 +1,31 @@
 // The server's part of a TLS handshake over an accepted socket.
 
 import { type Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
+import { TLSSocket, type TLSSocketOptions } from 'node:tls';
 import { GatewayError } from '@pgwake/gateway-errors';
+import { feedHello } from './feed-hello.js';
 import type { ServerCertificate } from './server-certificate.js';
 
 export interface TlsOptions {
   readonly certificate: ServerCertificate;
   /** A client that offers protocols by ALPN, but none of these, is refused; one that offers none gets through. */
   readonly alpnProtocols: readonly string[];
+  /** What was read of the handshake before. Whoever reads all of its first record saves the memory that feed-hello.ts tells of. */
+  readonly hello?: Uint8Array;
   readonly limit: AbortSignal;
 }
 
 /**
- * Bytes of the handshake that were read already have to be put back with `unshift`. `take` gets the secure socket, which
- * must have an 'error' listener when it returns; what it throws ends the connection.
+ * `take` gets the secure socket, which must have an 'error' listener when it returns; what it throws ends the connection.
  * Rejects with CLIENT_GONE when the handshake fails, with CLIENT_CERTIFICATE_REFUSED, or with the reason of `limit`.
  */
 export function startTls<T>(raw: Socket, options: TlsOptions, take: (secured: TLSSocket) => T): Promise<T> {
-  const { certificate, alpnProtocols, limit } = options;
+  const { certificate, alpnProtocols, hello, limit } = options;
   const socket = new TLSSocket(raw, {
     isServer: true,
     secureContext: certificate.context,
     // Not ALPNProtocols: of those every socket would hold a copy in Node's pool, and with it as much of the pool as stands there.
-    ALPNCallback: ({ protocols }) => alpnProtocols.find((ours) => protocols.includes(ours)),
+    ALPNCallback: createChoice(alpnProtocols),
     requestCert: certificate.clientCert !== 'off',
     rejectUnauthorized: certificate.clientCert === 'required',
   });
@@ -53,7 +55,13 @@ export function startTls<T>(raw: Socket, options: TlsOptions, take: (secured: TL
         giveUp(error);
       }
     });
+    if (hello !== undefined) feedHello(socket, raw, hello);
   });
+}
+
+/** Made out here: the socket keeps it, and with it everything that a closure where the handshake goes on could see. */
+function createChoice(ours: readonly string[]): NonNullable<TLSSocketOptions['ALPNCallback']> {
+  return ({ protocols }) => ours.find((name) => protocols.includes(name));
 }
 
 interface VerifyingHandle {

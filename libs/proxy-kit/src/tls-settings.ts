@@ -15,6 +15,11 @@ export const tlsSettings = {
     '1.2',
     'Oldest version of TLS that is spoken.',
   ),
+  tlsGroups: setting.text(
+    'PGWAKE_TLS_GROUPS',
+    'auto',
+    'Groups for the key exchange of TLS as OpenSSL names them (X25519:P-256), separated by colons, the preferred one first; auto: those of Node, with a post-quantum one since its version 24, which costs memory.',
+  ),
   tlsClientCert: setting.choice(
     'PGWAKE_TLS_CLIENT_CERT',
     ['off', 'optional', 'required'],

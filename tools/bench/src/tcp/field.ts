@@ -73,13 +73,30 @@ export async function startField(names: readonly PeerName[], maxSessions: number
     await add('pgbouncerTransaction', 'pgbouncer', () => startPgBouncer(setup, 'transaction'));
     await add('haproxy', 'haproxy', () => startHaProxy(setup));
     if (names.includes('pgwake')) {
-      peers.push({ name: 'pgwake', port: gatewayPort, pid: system.app('tcp-proxy').pid, tls: true, options });
+      peers.push(createGateway(system, gatewayPort, options));
     }
     return { peers, account, missing, directory, certificate, stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+function createGateway(system: System, port: number, options: string): Peer {
+  const app = system.app('tcp-proxy');
+  return {
+    name: 'pgwake',
+    port,
+    get pid() {
+      return app.pid;
+    },
+    async restart() {
+      await app.end('SIGTERM');
+      await app.start();
+    },
+    tls: true,
+    options,
+  };
 }
 
 /** Wakes it and gives the role this verifier, which the other proxies know. Resolves with the port of Postgres. */

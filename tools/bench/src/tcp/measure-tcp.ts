@@ -151,29 +151,36 @@ async function withCpu(peer: Peer, run: Load['run']): Promise<TcpLoad & Pick<Tcp
   return { ...load, cpuUs: load.cpuUs ?? ((readCpuSeconds(pid) - before) * 1e6) / load.count };
 }
 
+/** What is kept of a handshake depends on the key exchange: without post-quantum cryptography as most clients have it, and with it. */
+const encryptions = [
+  { what: 'plain' },
+  { what: 'TLS with X25519', ssl: { rejectUnauthorized: false, ecdhCurve: 'X25519' } },
+  { what: 'TLS with X25519MLKEM768', ssl: { rejectUnauthorized: false, ecdhCurve: 'X25519MLKEM768' } },
+];
+
+/** Each in a process of its own, if it can be had: the memory of sessions that are gone is used again. */
 async function measureIdle(field: Field, options: TcpBenchOptions): Promise<IdleSample[]> {
   const { sessions, scriptedSessions, say } = options;
   const samples: IdleSample[] = [];
-  const ssl = { rejectUnauthorized: false };
-  for (const { name: peer, pid, port, options: startup, tls } of field.peers) {
+  for (const peer of field.peers) {
+    const { name, port, options: startup, tls } = peer;
     // Transactions are pooled, sessions are not: the other mode of the same program.
-    if (pid === undefined || peer === 'pgbouncerTransaction') continue;
+    if (peer.pid === undefined || name === 'pgbouncerTransaction') continue;
     const config = { host, port, ...field.account, ...(startup === '' ? {} : { options: startup }) };
-    for (const what of tls ? ['plain', 'TLS'] : ['plain']) {
-      say(`idle sessions, ${what}, through ${peer}`);
-      const given = what === 'TLS' ? { ...config, ssl } : config;
-      const bytesPerSession = await measureIdleSessions(pid, given, sessions);
-      samples.push({ peer, what, sessions, bytesPerSession });
+    for (const { what, ssl } of encryptions) {
+      if (ssl !== undefined && !tls) continue;
+      say(`idle sessions, ${what}, through ${name}`);
+      await peer.restart?.();
+      const bytesPerSession = await measureIdleSessions(peer.pid, { ...config, ssl }, sessions);
+      samples.push({ peer: name, what, sessions, bytesPerSession });
     }
   }
   if (!field.peers.some(({ name }) => name === 'pgwake')) return samples;
-  // A process of its own for each: the memory of sessions that are gone is used again.
-  for (const what of ['plain', 'TLS']) {
+  for (const { what, ssl } of encryptions) {
     say(`idle sessions, ${what}, at scripted computes`);
     const scripted = await startScriptedField(field.directory, field.certificate);
     try {
-      const given = what === 'TLS' ? { ...scripted.config, ssl } : scripted.config;
-      const bytesPerSession = await measureIdleSessions(scripted.pid, given, scriptedSessions);
+      const bytesPerSession = await measureIdleSessions(scripted.pid, { ...scripted.config, ssl }, scriptedSessions);
       samples.push({ peer: 'pgwake', what: `${what}, scripted Postgres`, sessions: scriptedSessions, bytesPerSession });
     } finally {
       await scripted.stop();

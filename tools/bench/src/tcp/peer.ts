@@ -15,6 +15,8 @@ export interface Peer {
   readonly port: number;
   /** Of the process in the middle; none when there is none. */
   readonly pid: number | undefined;
+  /** Puts a new process in the place of that one, where memory that is used again would be counted as none. */
+  readonly restart?: () => Promise<void>;
   /** Whether clients may use TLS. */
   readonly tls: boolean;
   /** For PGOPTIONS. */
