@@ -59,9 +59,8 @@ export async function startServers(
   app.use(guardCallers([settings.adminHost, ...settings.adminHostNames]));
   app.useBodyParser('json', { limit: bodyLimit });
   app.useGlobalFilters(new ProblemFilter(log));
-  const grpc = grpcOptions(settings, (services, grpcServer) =>
-    serveEndpointAccess(services, grpcServer, parts.access, log),
-  );
+  const access = serveEndpointAccess(parts.access, log);
+  const grpc = grpcOptions(settings, (services, grpcServer) => access.add(services, grpcServer));
   app.connectMicroservice<GrpcOptions>(grpc, { inheritAppConfig: false });
   try {
     await app.startAllMicroservices();
@@ -75,7 +74,13 @@ export async function startServers(
       port: settings.adminPort,
       setting: adminAddressSetting,
     });
-    return { adminPort, close: () => app.close() };
+    return {
+      adminPort,
+      close() {
+        access.endStreams();
+        return app.close();
+      },
+    };
   } catch (error) {
     await app.close();
     throw error;

@@ -13,6 +13,6 @@ export type {
   WakePort,
 } from './ports.js';
 export { classifyDialError, codeOfServerError } from './classify-dial-error.js';
-export type { Backoff, DelayBounds } from './backoff.js';
+export { type Backoff, type DelayBounds, jitteredMs } from './backoff.js';
 export { type ConnectPolicy, defaultPolicy } from './policy.js';
 export type { RetryBudgetPolicy } from './retry-budget.js';

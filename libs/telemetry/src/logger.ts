@@ -4,6 +4,7 @@
 
 import { type GatewayError, isGatewayError } from '@pgwake/gateway-errors';
 import { type Logger as PinoLogger, pino } from 'pino';
+import { LogDestination } from './log-destination.js';
 
 export type Logger = PinoLogger;
 
@@ -14,14 +15,18 @@ export interface LoggerOptions {
 
 const secretKeys = ['password', 'verifier', 'secret', 'clientKey', 'serverKey', 'sql', 'authorization'];
 
+/** One for the process; see {@link LogDestination} for when its lines are written. */
 export function createLogger({ app, level }: LoggerOptions): Logger {
-  return pino({
-    level,
-    base: { app },
-    timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }) },
-    redact: { paths: [...secretKeys, ...secretKeys.map((key) => `*.${key}`)], censor: '[cut]' },
-  });
+  return pino(
+    {
+      level,
+      base: { app },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      redact: { paths: [...secretKeys, ...secretKeys.map((key) => `*.${key}`)], censor: '[cut]' },
+    },
+    new LogDestination(),
+  );
 }
 
 /** What a log line says about an error: the catalogue's code and blame, and what the client never reads. */

@@ -1,7 +1,13 @@
 // What gRPC says about a call that got no answer, in the words of the catalogue.
 
-import { type ServiceError, status } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 import { type ErrorCode, GatewayError } from '@pgwake/gateway-errors';
+
+/** A ServiceError of gRPC, or a failure that came in its place. */
+export interface CallError {
+  readonly code: status;
+  readonly details: string;
+}
 
 /**
  * A call to wake-service that failed, as an error of the catalogue. Only what says "nobody was there" may be tried again:
@@ -11,11 +17,11 @@ import { type ErrorCode, GatewayError } from '@pgwake/gateway-errors';
  * @param codes what running out of time and an answer without sense mean for this call
  */
 export function classifyCallError(
-  error: ServiceError,
+  error: CallError,
   codes: { readonly timeout: ErrorCode; readonly nonsense: ErrorCode },
 ): GatewayError {
   const detail = `wake-service: ${status[error.code] ?? error.code}: ${error.details}`;
-  return new GatewayError(codeOf(error.code, codes), { detail, cause: error });
+  return new GatewayError(codeOf(error.code, codes), { detail, ...(error instanceof Error && { cause: error }) });
 }
 
 function codeOf(code: status, codes: { readonly timeout: ErrorCode; readonly nonsense: ErrorCode }): ErrorCode {

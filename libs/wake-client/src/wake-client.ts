@@ -1,24 +1,16 @@
-// The proxies' line to wake-service: two calls of the contract over one gRPC channel. It asks, checks the answer and turns
-// every way to fail into an error of the catalogue. It never repeats a call and never merges two: both are connect-core's.
+// The proxies' line to wake-service: the calls of the contract over one gRPC channel. It asks, checks the answer and turns
+// every way to fail into an error of the catalogue. It merges no questions and repeats none, but for one: what a login asks
+// over the standing stream is asked by a call of its own if that stream ends before the answer.
 
-import { fileURLToPath } from 'node:url';
-import { Client, Metadata, type MethodDefinition, type ServiceError, connectivityState } from '@grpc/grpc-js';
-import { loadSync } from '@grpc/proto-loader';
+import { Client, Metadata } from '@grpc/grpc-js';
 import type { WakePort } from '@pgwake/connect-core';
-import { type ErrorCode, GatewayError } from '@pgwake/gateway-errors';
-import {
-  type EndpointAccess,
-  type EndpointAccessRequest,
-  type TokenAccess,
-  type WakeOutcome,
-  type WakeRequest,
-  wakePackage,
-  wakeProtoUrl,
-  wakeServiceName,
-} from '@pgwake/wake-api';
+import type { EndpointAccess, EndpointAccessRequest, TokenAccess, WakeOutcome, WakeRequest } from '@pgwake/wake-api';
 import { type WakeClientTls, channelOptions, createChannelCredentials } from './channel.js';
 import { classifyCallError } from './classify-call-error.js';
-import { type ParsedAnswer, parseAccessResponse, parseTokenAccessResponse, parseWakeResponse } from './parse-answer.js';
+import { loadMethods } from './methods.js';
+import { parseAccessResponse, parseTokenAccessResponse, parseWakeResponse } from './parse-answer.js';
+import { StandingStream } from './standing-stream.js';
+import { type FailureCodes, type UnaryCall, askOnce, requireSense } from './unary-call.js';
 
 export type { WakeClientTls } from './channel.js';
 
@@ -42,7 +34,8 @@ export interface WakeClient extends WakePort {
   wake(request: WakeRequest, signal: AbortSignal): Promise<WakeOutcome>;
   /**
    * The verifier for a login. Nobody repeats this question, so it waits for a wake-service that is restarting.
-   * WAKE_SERVICE_UNAVAILABLE: no answer in time. INTERNAL: an answer without sense.
+   * WAKE_SERVICE_UNAVAILABLE: no answer in time. INTERNAL: an answer without sense. Rejects with the signal's reason when
+   * that is aborted.
    */
   getEndpointAccess(request: EndpointAccessRequest, signal: AbortSignal): Promise<EndpointAccess>;
   /** What a token is to be checked against, and the keys for the login; otherwise as `getEndpointAccess`. */
@@ -51,97 +44,68 @@ export interface WakeClient extends WakePort {
   close(): void;
 }
 
-interface Call<T> {
-  readonly method: MethodDefinition<object, unknown>;
-  readonly request: object;
-  readonly metadata: Metadata;
-  readonly timeoutMs: number;
-  readonly signal: AbortSignal;
-  readonly parse: (response: unknown) => ParsedAnswer<T>;
-  readonly codes: { readonly timeout: ErrorCode; readonly nonsense: ErrorCode };
-}
-
 const failFast = new Metadata();
 const waitForConnection = new Metadata({ waitForReady: true });
+
+const wakeCodes: FailureCodes = { timeout: 'WAKE_TIMEOUT', nonsense: 'WAKE_FAILED' };
+const accessCodes: FailureCodes = { timeout: 'WAKE_SERVICE_UNAVAILABLE', nonsense: 'INTERNAL' };
 
 /** Connects in the background at once, so that the first cold start does not pay for it. Throws for settings without sense. */
 export function createWakeClient(settings: WakeClientSettings): WakeClient {
   const { address, callTimeoutMs = 60_000, accessTimeoutMs = 10_000, tls } = settings;
-  const { wakeCompute, getEndpointAccess, getTokenAccess } = loadMethods();
+  const { wakeCompute, getEndpointAccess, streamEndpointAccess, getTokenAccess } = loadMethods();
   const client = new Client(address, createChannelCredentials(tls), channelOptions);
-  client.getChannel().getConnectivityState(true);
+  const { path, requestSerialize, responseDeserialize } = streamEndpointAccess;
+  const stream = new StandingStream(
+    () => client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, waitForConnection),
+    Math.random,
+  );
 
   const askAccess = <T>(
-    method: Call<T>['method'],
+    method: UnaryCall<T>['method'],
     { endpoint, role, sessionId }: EndpointAccessRequest,
-    parse: Call<T>['parse'],
+    timeoutMs: number,
+    parse: UnaryCall<T>['parse'],
     signal: AbortSignal,
   ): Promise<T> =>
-    ask(client, {
+    askOnce(client, {
       method,
       request: { endpoint, role, sessionId },
       metadata: waitForConnection,
-      timeoutMs: accessTimeoutMs,
+      timeoutMs,
       signal,
       parse,
-      codes: { timeout: 'WAKE_SERVICE_UNAVAILABLE', nonsense: 'INTERNAL' },
+      codes: accessCodes,
     });
 
   return {
     wake: ({ endpoint, suspectGeneration, sessionId }, signal) =>
-      ask(client, {
+      askOnce(client, {
         method: wakeCompute,
         request: { endpoint, suspectGeneration: suspectGeneration ?? 0, sessionId },
         metadata: failFast,
         timeoutMs: callTimeoutMs,
         signal,
         parse: (response) => parseWakeResponse(response, endpoint),
-        codes: { timeout: 'WAKE_TIMEOUT', nonsense: 'WAKE_FAILED' },
+        codes: wakeCodes,
       }),
-    getEndpointAccess: (request, signal) => askAccess(getEndpointAccess, request, parseAccessResponse, signal),
-    getTokenAccess: (request, signal) => askAccess(getTokenAccess, request, parseTokenAccessResponse, signal),
-    close: () => client.close(),
+
+    async getEndpointAccess(request, signal) {
+      signal.throwIfAborted();
+      const askedMs = performance.now();
+      const reply = await stream.ask(request, accessTimeoutMs, signal);
+      if (reply?.kind === 'answer') return requireSense(parseAccessResponse(reply.response), accessCodes);
+      if (reply?.kind === 'failure') throw classifyCallError(reply, accessCodes);
+      const leftMs = accessTimeoutMs - (performance.now() - askedMs);
+      return askAccess(getEndpointAccess, request, leftMs, parseAccessResponse, signal);
+    },
+
+    getTokenAccess: (request, signal) =>
+      askAccess(getTokenAccess, request, accessTimeoutMs, parseTokenAccessResponse, signal),
+
+    close() {
+      stream.close();
+      client.close();
+    },
   };
-}
-
-async function ask<T>(client: Client, call: Call<T>): Promise<T> {
-  call.signal.throwIfAborted();
-  if (client.getChannel().getConnectivityState(false) === connectivityState.SHUTDOWN) {
-    throw new GatewayError('WAKE_SERVICE_UNAVAILABLE', { detail: 'wake-service: this client was closed' });
-  }
-  const response = await invoke(client, call);
-  const answer = call.parse(response);
-  if (answer.ok) return answer.value;
-  throw new GatewayError(call.codes.nonsense, { detail: `wake-service: malformed answer: ${answer.what}` });
-}
-
-function invoke<T>(client: Client, { method, request, metadata, timeoutMs, signal, codes }: Call<T>): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const done = (error: ServiceError | null, response?: unknown) => {
-      signal.removeEventListener('abort', cancel);
-      if (error === null) resolve(response);
-      else reject(signal.aborted ? signal.reason : classifyCallError(error, codes));
-    };
-    const call = client.makeUnaryRequest(
-      method.path,
-      method.requestSerialize,
-      method.responseDeserialize,
-      request,
-      metadata,
-      { deadline: Date.now() + timeoutMs },
-      done,
-    );
-    const cancel = () => call.cancel();
-    signal.addEventListener('abort', cancel, { once: true });
-  });
-}
-
-function loadMethods() {
-  const definitions = loadSync(fileURLToPath(wakeProtoUrl), { longs: String, enums: String });
-  const service = definitions[`${wakePackage}.${wakeServiceName}`] as Record<string, MethodDefinition<object, unknown>>;
-  const { WakeCompute, GetEndpointAccess, GetTokenAccess } = service;
-  if (WakeCompute === undefined || GetEndpointAccess === undefined || GetTokenAccess === undefined) {
-    throw new Error(`${wakeProtoUrl} does not define the calls of ${wakeServiceName}`);
-  }
-  return { wakeCompute: WakeCompute, getEndpointAccess: GetEndpointAccess, getTokenAccess: GetTokenAccess };
 }

@@ -10,6 +10,10 @@ export interface CallStatus {
   readonly message: string;
 }
 
+export function invalidArgument(message: string): CallStatus {
+  return { code: status.INVALID_ARGUMENT, message };
+}
+
 /** Whatever was not meant for the caller is logged, and the caller hears nothing of it. */
 export function toCallStatus(error: unknown, log: Logger): CallStatus {
   if (error instanceof RpcException) return error.getError() as CallStatus;

@@ -1,8 +1,8 @@
 // The names in a request, or INVALID_ARGUMENT for what is none.
 
-import { status } from '@grpc/grpc-js';
 import { RpcException } from '@nestjs/microservices';
 import { type EndpointId, type RoleName, parseEndpointId, parseRoleName } from '@pgwake/ids';
+import { invalidArgument } from './call-status.js';
 
 /** Throws RpcException. */
 export function requireEndpoint(text: string): EndpointId {
@@ -15,5 +15,5 @@ export function requireRole(text: string): RoleName {
 }
 
 function invalid(message: string): never {
-  throw new RpcException({ code: status.INVALID_ARGUMENT, message });
+  throw new RpcException(invalidArgument(message));
 }
