@@ -105,11 +105,18 @@ async function startTls(
   kind: TlsOpening['kind'],
   limit: AbortSignal,
 ): Promise<Client> {
-  await client.reader.read(peekForClientHello, limit);
-  const hello = client.reader.release();
-  client.reader.gone.throwIfAborted();
+  const { reader } = client;
+  await reader.read(peekForClientHello, limit).catch((error: unknown) => {
+    throw reader.gone.aborted ? leftInHandshake() : error;
+  });
+  const hello = reader.release();
+  if (reader.gone.aborted) throw leftInHandshake();
   const transport = await encryption.start({ kind, hello }, limit);
   return { transport, reader: new LoginReader(transport.duplex) };
+}
+
+function leftInHandshake(): GatewayError {
+  return new GatewayError('CLIENT_GONE', { detail: 'the client left in the TLS handshake' });
 }
 
 function refuseStuffing(client: Client): void {
