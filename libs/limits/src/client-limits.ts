@@ -9,6 +9,7 @@ import type { EndpointId } from '@pgwake/ids';
 import { sourceOf } from '@pgwake/ip-networks';
 import { Counts } from './counts.js';
 import { type MonotonicClock, TokenBuckets } from './token-buckets.js';
+import { type Desk, WelcomeVisit } from './welcome-visit.js';
 
 export interface ClientLimitsSettings {
   readonly connections?: number;
@@ -80,6 +81,15 @@ export class ClientLimits {
   readonly #perSource = new Counts();
   readonly #handshakesPerSource = new Counts();
   readonly #perEndpoint = new Counts();
+  readonly #desk: Desk = {
+    requireTries: (source, endpoint) => this.#requireTries(source, endpoint),
+    loginFailed: (source, endpoint) => void this.#failedLogins?.take(tryKey(source, endpoint)),
+    takePlace: (endpoint) => this.#takePlace(endpoint),
+    endHandshake: (source) => this.#handshakesPerSource.remove(source),
+    beginCancel: (source) => this.#beginCancel(source),
+    endCancel: () => this.#endCancel(),
+    leave: (source, place) => this.#leave(source, place),
+  };
   #connections = 0;
   #farewells = 0;
   #cancelsInFlight = 0;
@@ -135,36 +145,23 @@ export class ClientLimits {
   }
 
   #welcome(source: string): Visit {
-    let place: EndpointId | undefined;
-    let inHandshake = true;
-    const endHandshake = () => {
-      if (inHandshake) this.#handshakesPerSource.remove(source);
-      inHandshake = false;
-    };
     this.#connections += 1;
     this.#perSource.add(source);
     this.#handshakesPerSource.add(source);
-    return {
-      refusal: undefined,
-      requireTries: (endpoint) => this.#requireTries(source, endpoint),
-      loginFailed: (endpoint) => void this.#failedLogins?.take(tryKey(source, endpoint)),
-      takePlace: (endpoint) => {
-        if (isReached(this.#settings.connectionsPerEndpoint, this.#perEndpoint.of(endpoint))) {
-          throw this.#refusal('connectionsPerEndpoint', 'TOO_MANY_CONNECTIONS');
-        }
-        this.#perEndpoint.add(endpoint);
-        place = endpoint;
-        endHandshake();
-      },
-      beginCancel: () => this.#beginCancel(source),
-      endCancel: () => this.#endCancel(),
-      end: () => {
-        this.#connections -= 1;
-        this.#perSource.remove(source);
-        if (place !== undefined) this.#perEndpoint.remove(place);
-        endHandshake();
-      },
-    };
+    return new WelcomeVisit(this.#desk, source);
+  }
+
+  #takePlace(endpoint: EndpointId): void {
+    if (isReached(this.#settings.connectionsPerEndpoint, this.#perEndpoint.of(endpoint))) {
+      throw this.#refusal('connectionsPerEndpoint', 'TOO_MANY_CONNECTIONS');
+    }
+    this.#perEndpoint.add(endpoint);
+  }
+
+  #leave(source: string, place: EndpointId | undefined): void {
+    this.#connections -= 1;
+    this.#perSource.remove(source);
+    if (place !== undefined) this.#perEndpoint.remove(place);
   }
 
   /** It never gets as far as a login. */
