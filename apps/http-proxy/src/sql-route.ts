@@ -2,6 +2,7 @@
 // the body, query, answer. What goes wrong on the way is told here. No framework is in the way.
 
 import { performance } from 'node:perf_hooks';
+import { ArrivalList } from '@pgwake/arrival-list';
 import { GatewayError, isGatewayError } from '@pgwake/gateway-errors';
 import type { EndpointId, RoleName } from '@pgwake/ids';
 import type { PasswordCheck, PasswordProof } from '@pgwake/password-check';
@@ -15,7 +16,6 @@ import {
   parseRequestHeaders,
   parseRequestOptions,
 } from '@pgwake/sql-over-http';
-import { ArrivalList } from '@pgwake/sql-pool';
 import type { TokenCheck } from '@pgwake/token-check';
 import { type Caller, KnownCallers, createCaller } from './caller.js';
 import type { ComputePool } from './compute-pool.js';

@@ -4,10 +4,10 @@
 // Every connection is reset after every request that sent anything: what a function, a trigger or a view behind a SELECT
 // may have changed, nobody can see from outside. The reset follows the request in the same write, so it delays no answer.
 
+import { ArrivalList } from '@pgwake/arrival-list';
 import type { Clock } from '@pgwake/connect-core';
 import { GatewayError } from '@pgwake/gateway-errors';
 import { type EndpointId, type Generation, millis } from '@pgwake/ids';
-import { ArrivalList } from './arrival-list.js';
 import { type Entry, type Place, Places, type PoolKey, type Room, type Waiter, type Wish } from './places.js';
 import type { CloseReason, PoolObserver, PooledConnection } from './ports.js';
 import { type PoolSettings, completeSettings } from './settings.js';
