@@ -7,6 +7,7 @@ import { GatewayError, isGatewayError } from '@pgwake/gateway-errors';
 import type { Generation } from '@pgwake/ids';
 import { type ComputeConnection, type ComputeNetwork, sendCancel } from '@pgwake/pg-dial';
 import { FrontendWriter, MessageScanner, backendTag, encodeTerminate, parseParameterStatus } from '@pgwake/pg-wire';
+import type { AbortNotice } from './abort-notice.js';
 import { CommandExchange } from './command-exchange.js';
 import type { Exchange } from './exchange.js';
 import { type QueryRequest, encodeRequest } from './query-request.js';
@@ -40,7 +41,7 @@ export interface QueryConnection {
    * When `signal` is aborted the compute is asked to cancel, and the answer is the signal's reason (CLIENT_GONE unless it
    * is a GatewayError) as soon as it is certain that the cancel can hit nothing else, or that the connection is ended.
    */
-  run(request: QueryRequest, sink: ResultSink, signal: AbortSignal): Promise<QueryOutcome>;
+  run(request: QueryRequest, sink: ResultSink, signal: AbortNotice): Promise<QueryOutcome>;
   /** Reads on after a sink asked to pause. */
   resume(): void;
   /**
@@ -118,7 +119,7 @@ class SocketQueryConnection implements QueryConnection {
     if (!this.closed) socket.resume();
   }
 
-  async run(request: QueryRequest, sink: ResultSink, signal: AbortSignal): Promise<QueryOutcome> {
+  async run(request: QueryRequest, sink: ResultSink, signal: AbortNotice): Promise<QueryOutcome> {
     if (this.#request !== undefined || this.#resetting)
       throw new Error('one request at a time, and a reset before the next');
     if (signal.aborted) return failed(abortError(signal));
@@ -323,7 +324,7 @@ function failed(error: GatewayError): QueryOutcome {
   return { kind: 'failed', error, statement: undefined };
 }
 
-function abortError({ reason }: AbortSignal): GatewayError {
+function abortError({ reason }: AbortNotice): GatewayError {
   return isGatewayError(reason) ? reason : new GatewayError('CLIENT_GONE', { cause: reason });
 }
 
