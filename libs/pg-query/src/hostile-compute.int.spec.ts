@@ -70,21 +70,22 @@ const answerRequest = (bytes: Uint8Array): Step => answer(frontendTag.sync, byte
 
 const set = concatBytes(encodeCommandComplete('SET'), ready);
 const discarded = concatBytes(parsed, bound, encodeCommandComplete('DISCARD ALL'));
+const seeded = concatBytes(parsed, bound, encodeCommandComplete('SET'));
 
 /** Who the session is, with all that stands around it. */
 function identity(...values: string[]): Uint8Array {
   return concatBytes(parsed, bound, encodeDataRow(values), encodeCommandComplete('SELECT 1'), ready);
 }
 
-const own = identity('app', 'app', '');
+const own = identity('app', 'app');
 
 /** A reset behind a request: all of it has one Sync. */
-function answerReset(bytes = concatBytes(discarded, own)): Step {
+function answerReset(bytes = concatBytes(discarded, seeded, own)): Step {
   return answer(frontendTag.sync, bytes);
 }
 
 /** A reset for itself, with a message before. */
-function answerResetAfterwards(before = set, bytes = concatBytes(discarded, own)): Step[] {
+function answerResetAfterwards(before = set, bytes = concatBytes(discarded, seeded, own)): Step[] {
   return [answer(frontendTag.query, before), answerReset(bytes)];
 }
 
@@ -222,16 +223,17 @@ describe('a reset', () => {
   const unowned = concatBytes(parsed, bound, encodeCommandComplete('SELECT 0'), ready);
   const wrong: [string, Uint8Array][] = [
     ['the state is not discarded', concatBytes(error, ready)],
-    ['a cancel still hung over the session', concatBytes(discarded, error, ready)],
-    ['the session is somebody else', concatBytes(discarded, identity('other', 'app', ''))],
-    ['the login is somebody else', concatBytes(discarded, identity('app', 'other', ''))],
-    ['the user is somebody whose name begins alike', concatBytes(discarded, identity('app2', 'app', ''))],
-    ['nobody says who it is', concatBytes(discarded, unowned)],
-    ['there are two answers to that', concatBytes(discarded, row, own)],
-    ['another command was done', concatBytes(parsed, bound, encodeCommandComplete('SET'), own)],
-    ['a command has no answer', own],
+    ['a cancel still hung over the session', concatBytes(discarded, seeded, error, ready)],
+    ['the session is somebody else', concatBytes(discarded, seeded, identity('other', 'app'))],
+    ['the login is somebody else', concatBytes(discarded, seeded, identity('app', 'other'))],
+    ['the user is somebody whose name begins alike', concatBytes(discarded, seeded, identity('app2', 'app'))],
+    ['nobody says who it is', concatBytes(discarded, seeded, unowned)],
+    ['there are two answers to that', concatBytes(discarded, seeded, row, own)],
+    ['another command was done', concatBytes(seeded, seeded, own)],
+    ['a command has no answer', concatBytes(discarded, own)],
+    ['the seed is refused', concatBytes(discarded, error, ready)],
     ['nothing has', ready],
-    ['a transaction is open', concatBytes(discarded, cut)],
+    ['a transaction is open', concatBytes(discarded, seeded, cut)],
   ];
 
   it.each(wrong)('is done once more when %s', async (_, bytes) => {
@@ -256,14 +258,14 @@ describe('a reset', () => {
   it('hears nothing of what comes at any time', async () => {
     const status = encodeParameterStatus({ name: 'TimeZone', value: 'UTC' });
     const notice = encodeNoticeResponse({ severity: 'NOTICE', code: '00000', message: 'psst' });
-    await connect(answerRequest(rightAnswer), answerReset(concatBytes(notice, discarded, status, own)));
+    await connect(answerRequest(rightAnswer), answerReset(concatBytes(notice, discarded, seeded, status, own)));
     await ask(connection, 'SELECT 1');
     expect(await connection.reset()).toBe(true);
   });
 
   it('ends the connection when its answer has what no answer of a command has', async () => {
     const copy = encodeMessage(backendTag.copyInResponse, Uint8Array.of(0, 0, 0));
-    await connect(answerRequest(rightAnswer), answerReset(concatBytes(copy, discarded, own)));
+    await connect(answerRequest(rightAnswer), answerReset(concatBytes(copy, discarded, seeded, own)));
     await ask(connection, 'SELECT 1');
     expect(await connection.reset()).toBe(false);
     expect(connection.closed).toBe(true);

@@ -33,46 +33,48 @@ export interface Resets {
 
 /**
  * DISCARD ALL has to be the first in its pipeline: behind another statement Postgres takes it for part of a transaction, in
- * which it may not be. The query behind it finds out whether a cancel is still waiting, and whether the session is its
- * user's own again. DISCARD ALL leaves the state of `random()`, so that gets a new seed.
+ * which it may not be. It leaves the state of `random()`, so that gets a new seed; as a SET, which is cheaper than a call of
+ * setseed(). The query finds out whether the session is its user's own again; and it would meet a cancel that still waits.
  */
 const discard = 'DISCARD ALL';
-const ownershipQuery = 'SELECT current_user, session_user, pg_catalog.setseed(';
 /** Behind `0.`: as many as a double can tell apart. */
 const seedDigits = 16;
 const noSeed = `0.${'0'.repeat(seedDigits)}`;
-/** A bracket, and in Parse the end of the text and the number of types; then Bind, Execute and Sync, of fixed length. */
-const behindSeed = 4 + emptyBindAndExecute().length;
-
-const rollback = 'ROLLBACK';
+const pipeline = [discard, `SET seed = ${noSeed}`, 'SELECT current_user, session_user'];
 const noTimeout = 'SET statement_timeout = 0';
 
-/** Only the seed differs from one reset to the next: the rest is written once. */
-const templates = {
-  behind: encodeTemplate([]),
-  afterwards: encodeTemplate([noTimeout]),
-  rollingBack: encodeTemplate([rollback, noTimeout]),
-};
-
-function encodeTemplate(before: readonly string[]): Uint8Array {
-  const writer = new FrontendWriter();
-  for (const query of before) writer.query(query);
-  writer.parse(discard).bind([]).execute();
-  return writer.parse(`${ownershipQuery}${noSeed})`).bind([]).execute().sync().bytes();
+/** Only the digits of the seed differ from one reset to the next: the rest is written once. */
+interface Template {
+  readonly bytes: Uint8Array;
+  readonly digitsAt: number;
 }
 
-function emptyBindAndExecute(): Uint8Array {
-  return new FrontendWriter().bind([]).execute().sync().bytes();
+const templates = {
+  behind: createTemplate([]),
+  afterwards: createTemplate([noTimeout]),
+  rollingBack: createTemplate(['ROLLBACK', noTimeout]),
+};
+
+function createTemplate(before: readonly string[]): Template {
+  const writer = new FrontendWriter();
+  for (const query of before) writer.query(query);
+  for (const text of pipeline) writer.parse(text).bind([]).execute();
+  const bytes = writer.sync().bytes();
+  return { bytes, digitsAt: Buffer.from(bytes).indexOf(noSeed) + noSeed.length - seedDigits };
 }
 
 /** The resets of a session whose login was this user's. */
 export function createResets(user: string): Resets {
   const ready = encodeReadyForQuery('idle');
   const begun = concatBytes(encodeMessage(backendTag.parseComplete), encodeMessage(backendTag.bindComplete));
-  const discarded = concatBytes(begun, encodeCommandComplete(discard));
-  const owned = concatBytes(begun, encodeDataRow([user, user, '']), encodeCommandComplete('SELECT 1'));
+  const done = concatBytes(
+    ...[begun, encodeCommandComplete(discard)],
+    ...[begun, encodeCommandComplete('SET')],
+    ...[begun, encodeDataRow([user, user]), encodeCommandComplete('SELECT 1')],
+    ready,
+  );
   const expect = (...tags: readonly string[]): ExpectedAnswer => ({
-    bytes: concatBytes(...tags.flatMap((tag) => [encodeCommandComplete(tag), ready]), discarded, owned, ready),
+    bytes: concatBytes(...tags.flatMap((tag) => [encodeCommandComplete(tag), ready]), done),
     readies: tags.length + 1,
   });
   const answers = { behind: expect(), afterwards: expect('SET'), rollingBack: expect('ROLLBACK', 'SET') };
@@ -86,10 +88,9 @@ export function createResets(user: string): Resets {
 }
 
 /** Into the template itself. */
-function withSeed(template: Uint8Array): Uint8Array {
-  const seedAt = template.length - behindSeed - seedDigits;
-  for (let at = 0; at < seedDigits; at += 1) template[seedAt + at] = randomDigit();
-  return template;
+function withSeed({ bytes, digitsAt }: Template): Uint8Array {
+  for (let at = 0; at < seedDigits; at += 1) bytes[digitsAt + at] = randomDigit();
+  return bytes;
 }
 
 /** A Sync: no statement, no transaction, only an answer. */
