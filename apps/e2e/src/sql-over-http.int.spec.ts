@@ -325,8 +325,10 @@ describe('a browser', () => {
     expect(response.status).toBe(200);
     expect(response.headers.get('access-control-allow-origin')).toBe('*');
     expect(response.headers.get('access-control-allow-headers')).toContain('Neon-Batch-Deferrable');
-    for (const answer of [await post({ query: 'select 1' }), await post({ query: 'nope' })]) {
+    const origin = 'https://page.example';
+    for (const answer of [await post({ query: 'select 1' }, { origin }), await post({ query: 'nope' }, { origin })]) {
       expect(answer.headers.get('access-control-allow-origin')).toBe('*');
+      expect(answer.headers.get('access-control-expose-headers')).toContain('Neon-Request-Id');
       expect(answer.headers.get('cache-control')).toBe('no-store');
       expect(answer.headers.get('neon-request-id')).toMatch(/^[0-9a-f-]{36}$/);
     }

@@ -8,6 +8,7 @@ import type { ComputeNetwork } from '@pgwake/pg-dial';
 import { type QueryConnection, type QueryConnectionSettings, createQueryDial } from '@pgwake/pg-query';
 import type { SqlPool } from '@pgwake/sql-pool';
 import type { Caller } from './caller.js';
+import type { RequestAbort } from './request-abort.js';
 
 /** What a request wants a connection for. */
 export interface Wanted {
@@ -15,8 +16,8 @@ export interface Wanted {
   /** Whether a connection that served others will do. One that is opened for it alone counts among those of its endpoint too. */
   readonly pooled: boolean;
   readonly sessionId: SessionId;
-  /** Aborted, with a GatewayError, when nobody waits for the answer any more. */
-  readonly signal: AbortSignal;
+  /** Aborted when nobody waits for the answer any more. */
+  readonly abort: RequestAbort;
 }
 
 export interface ComputePool {
@@ -34,7 +35,8 @@ export interface ComputePoolDeps {
 
 export function createComputePool({ pool, connector, network, connection, onJourney }: ComputePoolDeps): ComputePool {
   async function open(wanted: Wanted): Promise<QueryConnection> {
-    const { caller, sessionId, signal } = wanted;
+    const { caller, sessionId } = wanted;
+    const { signal } = wanted.abort;
     const { endpoint, role: user, database, parameters, proof } = caller;
     const mechanism = createQueryDial({ user, database, parameters, keys: proof.keys }, network, connection);
     const result = await connector.connectToCompute({ endpoint, sessionId, user, mechanism, signal });
@@ -47,8 +49,11 @@ export function createComputePool({ pool, connector, network, connection, onJour
 
   return {
     use(wanted, work) {
-      const { caller, pooled, signal } = wanted;
-      return pool.use({ key: caller.poolKey, reuse: pooled, open: () => open(wanted), signal }, work);
+      const { caller, pooled, abort } = wanted;
+      return pool.use(
+        { key: caller.poolKey, reuse: pooled, open: () => open(wanted), signal: () => abort.signal },
+        work,
+      );
     },
   };
 }

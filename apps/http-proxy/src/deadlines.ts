@@ -1,7 +1,7 @@
 // One limit of time for many things at once, most of which are done long before it: a timer for each of them costs more than
 // all the rest of keeping it. They are looked at together, so one may be told a little late, never early.
 
-import { ArrivalList, type Standing } from '@pgwake/sql-pool';
+import { ArrivalList, type Standing } from '@pgwake/arrival-list';
 
 /** How late, as a part of the limit. */
 const lateness = 1 / 64;

@@ -39,23 +39,24 @@ export interface Exchange {
  */
 export type Headers = readonly (string | number)[];
 
-/** Browsers may use this from any page: whoever has the password may. No cookies are read or set. */
-const everyAnswer: Headers = [
+/**
+ * Browsers may use this from any page: whoever has the password may. No cookies are read or set. A page that asks says where
+ * it is from (https://fetch.spec.whatwg.org/#origin-header); nobody else looks at these, and nothing is cached.
+ */
+const forPages: Headers = [
   'access-control-allow-origin',
   '*',
   'access-control-expose-headers',
   'Neon-Request-Id, Neon-Batch-Isolation-Level, Neon-Batch-Read-Only, Neon-Batch-Deferrable, Pgwake-Status, Retry-After',
-  'cache-control',
-  'no-store',
-  'neon-request-id',
 ];
 
 /** Longer ones are not copied. */
 const longestCopiedBytes = 16 * 1024;
 
 /** Sends the head of an answer. */
-export function writeHead({ response, id }: Exchange, status: number, headers: Headers): void {
-  const lines = [...everyAnswer, id, ...headers];
+export function writeHead({ request, response, id }: Exchange, status: number, headers: Headers): void {
+  const lines = ['cache-control', 'no-store', 'neon-request-id', id, ...headers];
+  if (request.headers.origin !== undefined) lines.push(...forPages);
   // Node writes a list as it stands; of an object it first makes one.
   if (response instanceof ServerResponse) response.writeHead(status, lines);
   else response.writeHead(status, toRecord(lines));

@@ -3,12 +3,13 @@
 import { GatewayError } from '@pgwake/gateway-errors';
 import { DirectRequest } from './direct-request.js';
 import type { Request } from './exchange.js';
+import type { RequestAbort } from './request-abort.js';
 
 /**
- * Rejects with REQUEST_TOO_LARGE, with REQUEST_INVALID for a body that is compressed, or with the reason of `signal`,
- * which has to be aborted when the client leaves.
+ * Rejects with REQUEST_TOO_LARGE, with REQUEST_INVALID for a body that is compressed, or with the reason of `abort`, which
+ * has to be called when the client leaves.
  */
-export function readBody(request: Request, limitBytes: number, signal: AbortSignal): Promise<Uint8Array> {
+export function readBody(request: Request, limitBytes: number, abort: RequestAbort): Promise<Uint8Array> {
   const { 'content-length': announced, 'content-encoding': encoding, 'transfer-encoding': transfer } = request.headers;
   const isCompressed = encoding !== undefined && encoding !== 'identity';
   // Node takes the chunks apart and leaves other codings as they are.
@@ -22,11 +23,11 @@ export function readBody(request: Request, limitBytes: number, signal: AbortSign
     let settled = false;
     const settle = () => {
       settled = true;
-      signal.removeEventListener('abort', onAbort);
+      abort.removeEventListener('abort', onAbort);
     };
     const onAbort = () => {
       settle();
-      reject(signal.reason as Error);
+      reject(abort.reason);
     };
     const onChunk = (chunk: Uint8Array) => {
       // The rest is read and dropped: a client that is still writing would not see the answer.
@@ -43,8 +44,8 @@ export function readBody(request: Request, limitBytes: number, signal: AbortSign
       settle();
       resolve(join(chunks, size));
     };
-    if (signal.aborted) return onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
+    if (abort.aborted) return onAbort();
+    abort.addEventListener('abort', onAbort);
     if (request instanceof DirectRequest && request.readDirectly({ onChunk, onEnd })) return;
     request.on('data', onChunk);
     request.on('end', onEnd);

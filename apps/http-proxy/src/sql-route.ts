@@ -2,6 +2,7 @@
 // the body, query, answer. What goes wrong on the way is told here. No framework is in the way.
 
 import { performance } from 'node:perf_hooks';
+import { ArrivalList } from '@pgwake/arrival-list';
 import { GatewayError, isGatewayError } from '@pgwake/gateway-errors';
 import type { EndpointId, RoleName } from '@pgwake/ids';
 import type { PasswordCheck, PasswordProof } from '@pgwake/password-check';
@@ -15,7 +16,6 @@ import {
   parseRequestHeaders,
   parseRequestOptions,
 } from '@pgwake/sql-over-http';
-import { ArrivalList } from '@pgwake/sql-pool';
 import type { TokenCheck } from '@pgwake/token-check';
 import { type Caller, KnownCallers, createCaller } from './caller.js';
 import type { ComputePool } from './compute-pool.js';
@@ -24,6 +24,7 @@ import { tell } from './error-answer.js';
 import type { Exchange } from './exchange.js';
 import { identifyRequest } from './identify-request.js';
 import { readBody } from './read-body.js';
+import { RequestAbort } from './request-abort.js';
 import { createResults } from './results.js';
 
 export interface SqlRouteDeps {
@@ -62,8 +63,7 @@ export interface RequestFacts {
 interface Call {
   readonly exchange: Exchange;
   readonly startedMs: number;
-  /** Its reason is a GatewayError. */
-  readonly abort: AbortController;
+  readonly abort: RequestAbort;
   endpoint?: EndpointId;
   role?: RoleName;
   error?: GatewayError;
@@ -96,7 +96,7 @@ export class SqlRoute {
 
   /** Resolves when the request is answered, or its client gone. Never rejects. */
   async serve(exchange: Exchange): Promise<void> {
-    const call: Call = { exchange, startedMs: performance.now(), abort: new AbortController() };
+    const call: Call = { exchange, startedMs: performance.now(), abort: new RequestAbort() };
     const onClose = () => call.abort.abort(new GatewayError('CLIENT_GONE'));
     const { response } = exchange;
     response.on('close', onClose);
@@ -177,9 +177,8 @@ export class SqlRoute {
     const request = toQueryRequest(body, headers);
     if (request.statements.length === 0) return results.done();
 
-    const outcome = await pool.use(
-      { caller, pooled: headers.pooled, sessionId: exchange.id, signal: abort.signal },
-      (connection) => results.take(connection, (sink) => connection.run(request, sink, abort.signal)),
+    const outcome = await pool.use({ caller, pooled: headers.pooled, sessionId: exchange.id, abort }, (connection) =>
+      results.take(connection, (sink) => connection.run(request, sink, abort)),
     );
     if (outcome.kind === 'done') return results.done();
     call.error = outcome.error;
@@ -213,7 +212,7 @@ export class SqlRoute {
   async #receive(call: Call): Promise<Uint8Array> {
     const slowBody = this.#slowBodies.add(call, performance.now());
     try {
-      return await readBody(call.exchange.request, this.#deps.limits.maxRequestBytes, call.abort.signal);
+      return await readBody(call.exchange.request, this.#deps.limits.maxRequestBytes, call.abort);
     } finally {
       this.#slowBodies.delete(slowBody);
     }

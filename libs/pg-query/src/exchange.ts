@@ -12,6 +12,11 @@ export type Step = 'more' | 'over' | 'pause' | 'outOfTurn' | 'close' | 'refuseCo
 export interface Exchange {
   /** Of notices, notifications and parameter statuses it hears nothing: they come at any time. */
   take(tag: number, body: Uint8Array): Step;
+  /**
+   * The short way: true if the chunk is the whole of an answer that is known beforehand. The exchange is over then. False
+   * says nothing, and nothing was taken.
+   */
+  takeWhole(chunk: Uint8Array): boolean;
   /** The connection is lost before the exchange was over. */
   lose(error: GatewayError): void;
   /** Resolves when it is over or lost. */

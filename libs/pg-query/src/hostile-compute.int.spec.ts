@@ -68,9 +68,25 @@ function answer(tag: number, bytes: Uint8Array): Step {
 
 const answerRequest = (bytes: Uint8Array): Step => answer(frontendTag.sync, bytes);
 
-/** The commands of a reset. */
-function answerReset(...answers: readonly Uint8Array[]): Step[] {
-  return answers.map((bytes) => answer(frontendTag.query, bytes));
+const set = concatBytes(encodeCommandComplete('SET'), ready);
+const discarded = concatBytes(parsed, bound, encodeCommandComplete('DISCARD ALL'));
+const seeded = concatBytes(parsed, bound, encodeCommandComplete('SET'));
+
+/** Who the session is, with all that stands around it. */
+function identity(...values: string[]): Uint8Array {
+  return concatBytes(parsed, bound, encodeDataRow(values), encodeCommandComplete('SELECT 1'), ready);
+}
+
+const own = identity('app', 'app');
+
+/** A reset behind a request: all of it has one Sync. */
+function answerReset(bytes = concatBytes(discarded, seeded, own)): Step {
+  return answer(frontendTag.sync, bytes);
+}
+
+/** A reset for itself, with a message before. */
+function answerResetAfterwards(before = set, bytes = concatBytes(discarded, seeded, own)): Step[] {
+  return [answer(frontendTag.query, before), answerReset(bytes)];
 }
 
 const untilGone: Step = async (client) => {
@@ -196,38 +212,67 @@ describe('an answer', () => {
 });
 
 describe('a reset', () => {
-  const set = concatBytes(encodeCommandComplete('SET'), ready);
-  const discarded = concatBytes(encodeCommandComplete('DISCARD ALL'), ready);
-  const identity = (...values: string[]) =>
-    concatBytes(encodeRowDescription(values), encodeDataRow(values), encodeCommandComplete('SELECT 1'), ready);
-  const own = identity('app', 'app', '');
-
   it('is done when every command says so', async () => {
-    await connect(answerRequest(rightAnswer), ...answerReset(set, discarded, own));
+    await connect(answerRequest(rightAnswer), answerReset());
     await ask(connection, 'SELECT 1');
     expect(await connection.reset()).toBe(true);
     expect(connection.touched).toBe(false);
   });
 
-  it.each([
-    ['the timeout is not taken back', [concatBytes(error, ready), discarded, own]],
-    ['the state is not discarded', [set, concatBytes(error, ready), own]],
-    ['a cancel still hung over the session', [set, discarded, concatBytes(error, ready)]],
-    ['the session is somebody else', [set, discarded, identity('other', 'app', '')]],
-    ['the login is somebody else', [set, discarded, identity('app', 'other', '')]],
-    ['nobody says who it is', [set, discarded, concatBytes(encodeCommandComplete('SELECT 0'), ready)]],
-    ['there are two answers to that', [set, discarded, concatBytes(row, own)]],
-    ['another command was done', [set, set, own]],
-    ['a command has no answer', [set, ready, own]],
-    ['a transaction is open', [set, discarded, concatBytes(own.slice(0, -6), encodeReadyForQuery('inTransaction'))]],
-  ])('is none when %s', async (_, answers) => {
-    await connect(answerRequest(rightAnswer), ...answerReset(...answers));
+  const cut = concatBytes(own.slice(0, -6), encodeReadyForQuery('inTransaction'));
+  const unowned = concatBytes(parsed, bound, encodeCommandComplete('SELECT 0'), ready);
+  const wrong: [string, Uint8Array][] = [
+    ['the state is not discarded', concatBytes(error, ready)],
+    ['a cancel still hung over the session', concatBytes(discarded, seeded, error, ready)],
+    ['the session is somebody else', concatBytes(discarded, seeded, identity('other', 'app'))],
+    ['the login is somebody else', concatBytes(discarded, seeded, identity('app', 'other'))],
+    ['the user is somebody whose name begins alike', concatBytes(discarded, seeded, identity('app2', 'app'))],
+    ['nobody says who it is', concatBytes(discarded, seeded, unowned)],
+    ['there are two answers to that', concatBytes(discarded, seeded, row, own)],
+    ['another command was done', concatBytes(seeded, seeded, own)],
+    ['a command has no answer', concatBytes(discarded, own)],
+    ['the seed is refused', concatBytes(discarded, error, ready)],
+    ['nothing has', ready],
+    ['a transaction is open', concatBytes(discarded, seeded, cut)],
+  ];
+
+  it.each(wrong)('is done once more when %s', async (_, bytes) => {
+    await connect(answerRequest(rightAnswer), answerReset(bytes), ...answerResetAfterwards());
+    await ask(connection, 'SELECT 1');
+    expect(await connection.reset()).toBe(true);
+  });
+
+  it.each(wrong)('is none when %s, twice', async (_, bytes) => {
+    await connect(answerRequest(rightAnswer), answerReset(bytes), ...answerResetAfterwards(set, bytes));
     await ask(connection, 'SELECT 1');
     expect(await connection.reset()).toBe(false);
   });
 
+  it('is none when the timeout is not taken back', async () => {
+    const failed = concatBytes(error, ready);
+    await connect(answerRequest(rightAnswer), answerReset(failed), ...answerResetAfterwards(failed));
+    await ask(connection, 'SELECT 1');
+    expect(await connection.reset()).toBe(false);
+  });
+
+  it('hears nothing of what comes at any time', async () => {
+    const status = encodeParameterStatus({ name: 'TimeZone', value: 'UTC' });
+    const notice = encodeNoticeResponse({ severity: 'NOTICE', code: '00000', message: 'psst' });
+    await connect(answerRequest(rightAnswer), answerReset(concatBytes(notice, discarded, seeded, status, own)));
+    await ask(connection, 'SELECT 1');
+    expect(await connection.reset()).toBe(true);
+  });
+
+  it('ends the connection when its answer has what no answer of a command has', async () => {
+    const copy = encodeMessage(backendTag.copyInResponse, Uint8Array.of(0, 0, 0));
+    await connect(answerRequest(rightAnswer), answerReset(concatBytes(copy, discarded, seeded, own)));
+    await ask(connection, 'SELECT 1');
+    expect(await connection.reset()).toBe(false);
+    expect(connection.closed).toBe(true);
+  });
+
   it('is none when the connection is lost on the way', async () => {
-    await connect(answerRequest(rightAnswer), ...answerReset(set), steps.reset());
+    await connect(answerRequest(rightAnswer), answerReset(discarded), steps.reset());
     await ask(connection, 'SELECT 1');
     expect(await connection.reset()).toBe(false);
     expect(server.seen.resets).toBe(1);
@@ -236,12 +281,6 @@ describe('a reset', () => {
 
 describe('a cancelled request', () => {
   const cancelled = encodeErrorResponse({ severity: 'ERROR', code: '57014', message: 'cancelled' });
-  const reset = [
-    concatBytes(encodeCommandComplete('SET'), ready),
-    concatBytes(encodeCommandComplete('DISCARD ALL'), ready),
-    concatBytes(encodeRowDescription(['u']), encodeDataRow(['app', 'app']), encodeCommandComplete('SELECT 1'), ready),
-  ];
-
   it('is not over, and its connection nobody’s, before the cancel has been delivered', async () => {
     const reason = new AbortController();
     let deliver = (): void => undefined;
@@ -257,9 +296,9 @@ describe('a cancelled request', () => {
           ...logIn(),
           untilCancelled,
           answerRequest(concatBytes(parsed, bound, described, cancelled, ready)),
-          ...answerReset(...reset),
+          answerReset(),
           count,
-          ...answerReset(...reset),
+          ...answerResetAfterwards(),
           count,
           untilGone,
         ],

@@ -1,3 +1,4 @@
+export type { AbortNotice } from './abort-notice.js';
 export { createQueryDial } from './query-dial.js';
 export {
   type QueryConnection,

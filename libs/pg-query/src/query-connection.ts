@@ -7,11 +7,12 @@ import { GatewayError, isGatewayError } from '@pgwake/gateway-errors';
 import type { Generation } from '@pgwake/ids';
 import { type ComputeConnection, type ComputeNetwork, sendCancel } from '@pgwake/pg-dial';
 import { FrontendWriter, MessageScanner, backendTag, encodeTerminate, parseParameterStatus } from '@pgwake/pg-wire';
+import type { AbortNotice } from './abort-notice.js';
 import { CommandExchange } from './command-exchange.js';
 import type { Exchange } from './exchange.js';
 import { type QueryRequest, encodeRequest } from './query-request.js';
 import { type QueryFailure, RequestExchange } from './request-exchange.js';
-import { type CommandBatch, createResets, encodeCheck } from './reset-commands.js';
+import { type CommandBatch, type Resets, createResets, encodeCheck } from './reset-commands.js';
 import type { ResultSink } from './result-sink.js';
 import { notSupported } from './server-error.js';
 
@@ -40,7 +41,7 @@ export interface QueryConnection {
    * When `signal` is aborted the compute is asked to cancel, and the answer is the signal's reason (CLIENT_GONE unless it
    * is a GatewayError) as soon as it is certain that the cancel can hit nothing else, or that the connection is ended.
    */
-  run(request: QueryRequest, sink: ResultSink, signal: AbortSignal): Promise<QueryOutcome>;
+  run(request: QueryRequest, sink: ResultSink, signal: AbortNotice): Promise<QueryOutcome>;
   /** Reads on after a sink asked to pause. */
   resume(): void;
   /**
@@ -90,9 +91,9 @@ class SocketQueryConnection implements QueryConnection {
   #resetting = false;
   /** A cancel is on its way to the compute, or has been. */
   #cancelling: Promise<void> | undefined;
-  readonly #encodeReset: ReturnType<typeof createResets>;
-  /** To be sent at the end of this turn. */
-  readonly #unsent: Uint8Array[] = [];
+  readonly #resets: Resets;
+  /** To be sent when whoever runs now is done. */
+  #unsent: FrontendWriter | undefined;
   #onClosed: (() => void) | undefined;
 
   constructor(parts: QueryConnectionParts) {
@@ -102,7 +103,7 @@ class SocketQueryConnection implements QueryConnection {
     this.pid = connection.backendKey.pid;
     this.#socket = connection.socket;
     this.#scanner = new MessageScanner({ maxBodyBytes: settings.maxMessageBytes });
-    this.#encodeReset = createResets(parts.user);
+    this.#resets = createResets(parts.user);
     const socket = this.#socket;
     socket.on('data', this.#onData);
     socket.on('error', (error) => this.#lose(lost(error.message)));
@@ -120,14 +121,14 @@ class SocketQueryConnection implements QueryConnection {
     if (!this.closed) socket.resume();
   }
 
-  async run(request: QueryRequest, sink: ResultSink, signal: AbortSignal): Promise<QueryOutcome> {
+  async run(request: QueryRequest, sink: ResultSink, signal: AbortNotice): Promise<QueryOutcome> {
     if (this.#request !== undefined || this.#resetting)
       throw new Error('one request at a time, and a reset before the next');
     if (signal.aborted) return failed(abortError(signal));
     if (this.closed) return failed(new GatewayError('COMPUTE_LOST'));
-    let bytes: Uint8Array;
+    let encoded: FrontendWriter;
     try {
-      bytes = encodeRequest(request);
+      encoded = encodeRequest(request);
     } catch (error) {
       if (!isGatewayError(error)) throw error;
       return failed(error);
@@ -138,7 +139,7 @@ class SocketQueryConnection implements QueryConnection {
     this.#leavesTraces = request.statements.some(({ text }) => mentionsTraces.test(text));
     this.#mayStayOpen =
       request.transaction !== undefined || request.statements.some(({ text }) => opensBlock.test(text));
-    this.#send(bytes, exchange);
+    this.#send(encoded, exchange);
     const onAbort = () => this.#cancel(exchange);
     signal.addEventListener('abort', onAbort, { once: true });
     await exchange.ended;
@@ -160,9 +161,10 @@ class SocketQueryConnection implements QueryConnection {
     this.#resetting = true;
     const behind = this.#sendBehindRequest();
     await behind?.ended;
+    // A cancel may have been meant for the request and have hit the reset, or be about to hit what comes next.
     const clean =
-      behind !== undefined && this.#isFinal(behind)
-        ? behind.succeeded && this.#request?.loadedLibrary !== true
+      behind?.succeeded === true && this.#cancelling === undefined
+        ? this.#request?.loadedLibrary !== true
         : await this.#resetAfterwards();
     this.#resetting = false;
     if (!clean || this.closed) return false;
@@ -194,14 +196,7 @@ class SocketQueryConnection implements QueryConnection {
 
   /** Without a round trip, if the request leaves the session as every request may. */
   #sendBehindRequest(): CommandExchange | undefined {
-    return this.#leavesTraces || this.#mayStayOpen
-      ? undefined
-      : this.#sendCommand(this.#encodeReset({ rollBack: false }));
-  }
-
-  #isFinal({ statusAtFirst }: CommandExchange): boolean {
-    // A cancel may have been meant for the request and have hit the reset, or be about to hit what comes next.
-    return this.closed || (this.#cancelling === undefined && statusAtFirst === 'idle');
+    return this.#leavesTraces || this.#mayStayOpen ? undefined : this.#sendCommand(this.#resets.behind());
   }
 
   async #resetAfterwards(): Promise<boolean> {
@@ -209,28 +204,29 @@ class SocketQueryConnection implements QueryConnection {
     await request?.ended;
     await this.#cancelling;
     if (this.closed || this.#leavesTraces || request?.loadedLibrary === true) return false;
-    const exchange = this.#sendCommand(this.#encodeReset({ rollBack: request?.status !== 'idle' }));
+    const exchange = this.#sendCommand(this.#resets.afterwards({ rollBack: request?.status !== 'idle' }));
     await exchange.ended;
     return exchange.succeeded;
   }
 
-  #sendCommand({ bytes, commands }: CommandBatch): CommandExchange {
-    const exchange = new CommandExchange(commands);
-    this.#send(bytes, exchange);
+  #sendCommand({ bytes, answer }: CommandBatch): CommandExchange {
+    const exchange = new CommandExchange(answer);
+    this.#send((this.#unsent ?? new FrontendWriter()).messages(bytes), exchange);
     return exchange;
   }
 
-  #send(bytes: Uint8Array, exchange: Exchange): void {
+  /** What is sent by whoever runs now, a request and the reset behind it, goes out in one system call. */
+  #send(unsent: FrontendWriter, exchange: Exchange): void {
     this.#exchanges.push(exchange);
-    // What is sent in one turn, a request and the reset behind it, goes out in one system call.
-    if (this.#unsent.length === 0) process.nextTick(this.#flush);
-    this.#unsent.push(bytes);
+    // As a reaction to a promise: it comes before any I/O, and Node's own queue for that costs several times as much.
+    if (this.#unsent === undefined) void resolved.then(this.#flush);
+    this.#unsent = unsent;
   }
 
   readonly #flush = (): void => {
-    const [first, ...others] = this.#unsent.splice(0);
-    if (first === undefined || this.closed) return;
-    this.#socket.write(others.length === 0 ? first : Buffer.concat([first, ...others]));
+    const unsent = this.#unsent;
+    this.#unsent = undefined;
+    if (unsent !== undefined && !this.closed) this.#socket.write(unsent.bytes());
   };
 
   #cancel(exchange: RequestExchange): void {
@@ -258,6 +254,7 @@ class SocketQueryConnection implements QueryConnection {
   }
 
   readonly #onData = (chunk: Uint8Array): void => {
+    if (this.#scanner.isBetweenMessages && this.#exchanges[0]?.takeWhole(chunk)) return void this.#exchanges.shift();
     this.#scanner.push(chunk);
     let pause = false;
     try {
@@ -319,6 +316,8 @@ class SocketQueryConnection implements QueryConnection {
   }
 }
 
+const resolved = Promise.resolve();
+
 /** What DISCARD ALL does not take back and nobody can see from outside: connections that dblink keeps by name. */
 const mentionsTraces = /dblink/i;
 const opensBlock = /^\s*(begin|start)\b/i;
@@ -327,7 +326,7 @@ function failed(error: GatewayError): QueryOutcome {
   return { kind: 'failed', error, statement: undefined };
 }
 
-function abortError({ reason }: AbortSignal): GatewayError {
+function abortError({ reason }: AbortNotice): GatewayError {
   return isGatewayError(reason) ? reason : new GatewayError('CLIENT_GONE', { cause: reason });
 }
 

@@ -26,8 +26,8 @@ export interface QueryRequest {
   readonly transaction?: TransactionOptions;
 }
 
-/** All of a request in one write, behind it one Sync. Throws REQUEST_INVALID for what the protocol cannot carry. */
-export function encodeRequest({ statements, transaction }: QueryRequest): Uint8Array {
+/** All of a request, behind it one Sync. Throws REQUEST_INVALID for what the protocol cannot carry. */
+export function encodeRequest({ statements, transaction }: QueryRequest): FrontendWriter {
   const writer = new FrontendWriter();
   if (transaction) encodeStatement(writer, { text: beginText(transaction), params: [] });
   for (const statement of statements) {
@@ -39,7 +39,7 @@ export function encodeRequest({ statements, transaction }: QueryRequest): Uint8A
     }
   }
   if (transaction) encodeStatement(writer, { text: 'COMMIT', params: [] });
-  return writer.sync().bytes();
+  return writer.sync();
 }
 
 function encodeStatement(writer: FrontendWriter, { text, params }: Statement): void {

@@ -48,6 +48,10 @@ export class RequestExchange implements Exchange {
     this.#discarding = true;
   }
 
+  takeWhole(): boolean {
+    return false;
+  }
+
   take(tag: number, body: Uint8Array): Step {
     switch (tag) {
       case backendTag.dataRow:

@@ -17,7 +17,8 @@ const executeMessage = Uint8Array.of(frontendTag.execute, 0, 0, 0, 9, 0, 0, 0, 0
 const syncMessage = Uint8Array.of(frontendTag.sync, 0, 0, 0, 4);
 
 export class FrontendWriter {
-  #buffer = new Uint8Array(512);
+  /** An ordinary query, and what follows it, fit. */
+  #buffer = new Uint8Array(1_024);
   #end = 0;
 
   /** What was written so far: a view, for the writer's only owner. */
@@ -71,6 +72,14 @@ export class FrontendWriter {
 
   sync(): this {
     return this.#fixed(syncMessage);
+  }
+
+  /** Messages that were written before. */
+  messages(bytes: Uint8Array): this {
+    this.#makeRoomFor(bytes.length);
+    this.#buffer.set(bytes, this.#end);
+    this.#end += bytes.length;
+    return this;
   }
 
   copyFail(reason: string): this {

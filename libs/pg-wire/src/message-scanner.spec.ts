@@ -72,6 +72,23 @@ describe('MessageScanner', () => {
     expect(scanner.body.buffer).toBe(chunk.buffer);
   });
 
+  it('says whether the next chunk begins with a message', () => {
+    const scanner = new MessageScanner({ maxBodyBytes: 16 });
+    const message = encodeMessage(68, Uint8Array.of(1, 2));
+    for (let cut = 0; cut < message.length; cut += 1) {
+      expect(scanner.isBetweenMessages).toBe(true);
+      scanner.push(message.subarray(0, cut));
+      expect(scanner.next()).toBe('incomplete');
+      expect(scanner.isBetweenMessages).toBe(cut === 0);
+      scanner.push(message.subarray(cut));
+      expect(scanner.next()).toBe('message');
+      expect(scanner.next()).toBe('incomplete');
+    }
+    scanner.push(Uint8Array.of(68, 0, 0, 0, 0));
+    expect(scanner.next()).toBe('malformed');
+    expect(scanner.isBetweenMessages).toBe(false);
+  });
+
   it('copies each byte a bounded number of times when fed byte by byte', () => {
     const body = new Uint8Array(1_000_000).fill(5);
     const scanner = new MessageScanner({ maxBodyBytes: body.length });

@@ -29,6 +29,11 @@ export class MessageScanner {
     this.#maxBodyBytes = maxBodyBytes;
   }
 
+  /** Nothing of a message is held: the next chunk begins with one. */
+  get isBetweenMessages(): boolean {
+    return this.#heldBytes === 0 && this.#broken === undefined;
+  }
+
   /** The chunk must stay as it is until `next` has said `incomplete`; before that nothing more may be pushed. */
   push(chunk: Uint8Array): void {
     this.#chunk = chunk;

@@ -1,4 +1,3 @@
-export { ArrivalList, type Standing } from './arrival-list.js';
 export { type PoolRequest, type SqlPool, type SqlPoolDeps, createSqlPool } from './sql-pool.js';
 export type { PoolKey } from './places.js';
 export type { CloseReason, PoolObserver, PooledConnection } from './ports.js';

@@ -112,11 +112,14 @@ async function ask(texts: readonly string[], as: As = {}): Promise<Answer> {
     },
   };
   const key = { endpoint, database: role, role, credential: password === login ? 'right' : 'wrong' };
-  const outcome = await pool.use({ key, reuse: true, open: () => dial(role, password), signal }, (connection) => {
-    pid = connection.pid;
-    const statements = texts.map((text) => ({ text, params: [] }));
-    return connection.run({ statements, ...(transaction && { transaction }) }, sink, signal);
-  });
+  const outcome = await pool.use(
+    { key, reuse: true, open: () => dial(role, password), signal: () => signal },
+    (connection) => {
+      pid = connection.pid;
+      const statements = texts.map((text) => ({ text, params: [] }));
+      return connection.run({ statements, ...(transaction && { transaction }) }, sink, signal);
+    },
+  );
   return { pid, outcome, values };
 }
 

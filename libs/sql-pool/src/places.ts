@@ -4,8 +4,8 @@
 // A place is the right to have one connection open. Requests are served in the order in which they came, over all
 // endpoints: one that waits never sees a later one overtake it to what it could have used itself.
 
+import { ArrivalList, type Standing } from '@pgwake/arrival-list';
 import type { EndpointId } from '@pgwake/ids';
-import { ArrivalList, type Standing } from './arrival-list.js';
 import type { CloseReason, PoolObserver, PooledConnection } from './ports.js';
 import type { PoolSettings } from './settings.js';
 

@@ -330,7 +330,7 @@ describe('a request', () => {
       key: { endpoint: endOf(1).endpoint, database: 'db', role: 'app', credential: 'c' },
       reuse: true,
       open: async () => connection,
-      signal: new AbortController().signal,
+      signal: () => new AbortController().signal,
     };
     const send = (until: Promise<void>) => async (lent: FakeConnection) => {
       lent.touched = true;

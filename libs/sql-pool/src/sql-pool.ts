@@ -4,10 +4,10 @@
 // Every connection is reset after every request that sent anything: what a function, a trigger or a view behind a SELECT
 // may have changed, nobody can see from outside. The reset follows the request in the same write, so it delays no answer.
 
+import { ArrivalList } from '@pgwake/arrival-list';
 import type { Clock } from '@pgwake/connect-core';
 import { GatewayError } from '@pgwake/gateway-errors';
 import { type EndpointId, type Generation, millis } from '@pgwake/ids';
-import { ArrivalList } from './arrival-list.js';
 import { type Entry, type Place, Places, type PoolKey, type Room, type Waiter, type Wish } from './places.js';
 import type { CloseReason, PoolObserver, PooledConnection } from './ports.js';
 import { type PoolSettings, completeSettings } from './settings.js';
@@ -25,8 +25,8 @@ export interface PoolRequest<C extends PooledConnection> {
   readonly reuse: boolean;
   /** Opens a connection for this key, by the whole journey to the compute. Its rejection is the request's. */
   readonly open: () => Promise<C>;
-  /** Aborted when nobody waits for the answer any more. */
-  readonly signal: AbortSignal;
+  /** Aborted when nobody waits for the answer any more. Asked for when the request has to wait for its connection. */
+  readonly signal: () => AbortSignal;
 }
 
 export interface SqlPool<C extends PooledConnection> {
@@ -35,7 +35,8 @@ export interface SqlPool<C extends PooledConnection> {
    * the connection until that is settled. If by then a connection that had served before is lost and nothing was sent,
    * `work` is called again with another one, and nobody sees that. After the first byte nothing is ever repeated.
    *
-   * Rejects with POOL_FULL, DRAINING, the signal's reason, and what `open` or `work` rejects with.
+   * Rejects with POOL_FULL, DRAINING, and what `open` or `work` rejects with; with the signal's reason if it has to wait. One
+   * that is aborted already may be lent a connection that is free, which costs nothing if `work` then sends nothing.
    */
   use<R>(request: PoolRequest<C>, work: (connection: C) => Promise<R>): Promise<R>;
   /** This compute is going or gone: its connections leave, those at work as soon as they are done. */
@@ -100,8 +101,8 @@ class Pool<C extends PooledConnection> implements SqlPool<C> {
   }
 
   /** The usual case, which waits for nothing: a connection that was in use a moment ago is idle. */
-  #takeAtOnce({ key, reuse, signal }: PoolRequest<C>): Entry<C> | undefined {
-    if (!reuse || this.#draining !== undefined || signal.aborted) return undefined;
+  #takeAtOnce({ key, reuse }: PoolRequest<C>): Entry<C> | undefined {
+    if (!reuse || this.#draining !== undefined) return undefined;
     const nowMs = this.#clock.now();
     const entry = this.#places.hottest(this.#places.room(key.endpoint), loginOf(key), nowMs);
     if (entry === undefined || entry.connection.closed || this.#isDoubtful(entry, nowMs)) return undefined;
@@ -112,14 +113,15 @@ class Pool<C extends PooledConnection> implements SqlPool<C> {
 
   async #obtain(request: PoolRequest<C>): Promise<Entry<C>> {
     const askedAtMs = this.#clock.now();
+    const signal = request.signal();
     for (;;) {
-      const place = await this.#findPlace(request);
+      const place = await this.#findPlace(request, signal);
       const waitedMs = this.#clock.now() - askedAtMs;
       if (place.kind === 'opening') {
         this.#observer.onServed('opened', waitedMs);
         return this.#open(place.room, request);
       }
-      if (await this.#isAlive(place.entry, request.signal)) {
+      if (await this.#isAlive(place.entry, signal)) {
         this.#observer.onServed('reused', waitedMs);
         return place.entry;
       }
@@ -151,7 +153,7 @@ class Pool<C extends PooledConnection> implements SqlPool<C> {
     }
   }
 
-  async #findPlace({ key, reuse, signal }: PoolRequest<C>): Promise<Place<C>> {
+  async #findPlace({ key, reuse }: PoolRequest<C>, signal: AbortSignal): Promise<Place<C>> {
     if (this.#draining) throw new GatewayError('DRAINING');
     signal.throwIfAborted();
     const wish = { login: loginOf(key), reuse };

@@ -1,0 +1,1 @@
+export { ArrivalList, type Standing } from './arrival-list.js';

@@ -1,0 +1,8 @@
+/** What of an AbortSignal is used here: whoever has something cheaper may pass that. */
+export interface AbortNotice {
+  readonly aborted: boolean;
+  readonly reason: unknown;
+  /** `listener` is called once, if it is not aborted already. */
+  addEventListener(type: 'abort', listener: () => void, options: { readonly once: true }): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+}
