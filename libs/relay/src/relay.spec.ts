@@ -91,6 +91,14 @@ describe('bytes', () => {
     expect(client.text).toBe(text(message('S', 'a'), message('C', '1'), message('Z', 'I')));
   });
 
+  it('are not written where there are none', () => {
+    const written: Uint8Array[] = [];
+    const [client, compute] = [new FakeDuplex(), new FakeDuplex()];
+    for (const duplex of [client, compute]) duplex.write = (bytes) => written.push(bytes) > 0;
+    start({ client, compute, fromClient: new Uint8Array(0), fromCompute: new Uint8Array(0) });
+    expect(written).toEqual([]);
+  });
+
   it('are handed on as the same array, without a copy', () => {
     const written: Uint8Array[] = [];
     const { client, compute } = start();

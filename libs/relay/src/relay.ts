@@ -93,8 +93,9 @@ class SessionRelay implements Relay, LegEvents {
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
-    if (options.fromCompute) this.#compute.onBytes(options.fromCompute);
-    if (options.fromClient) this.#client.onBytes(options.fromClient);
+    // A write of nothing is a system call all the same.
+    if (options.fromCompute?.length) this.#compute.onBytes(options.fromCompute);
+    if (options.fromClient?.length) this.#client.onBytes(options.fromClient);
     this.#client.attach();
     this.#compute.attach();
   }
