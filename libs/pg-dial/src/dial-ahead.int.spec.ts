@@ -6,7 +6,7 @@ import { type ScramKeys, checkPassword, deriveVerifier, parseVerifier } from '@p
 import { FreshNode, type HeadStart, type NodeInfo } from '@pgwake/connect-core';
 import type { EndpointId, Generation } from '@pgwake/ids';
 import { type CertificatePem, makeCertificate } from '@pgwake/local-certificate';
-import { encodeAuthenticationSasl } from '@pgwake/pg-wire';
+import { encodeAuthenticationSasl, encodeNoticeResponse } from '@pgwake/pg-wire';
 import {
   type LeakCheck,
   type ScriptedPostgres,
@@ -268,6 +268,31 @@ describe('a dial begins anew, as if nothing had been, when what was begun', () =
     expect(server.seen).toMatchObject({ accepted: 2, logins: 1 });
     // The fault did strike.
     expect(server.seen.resets + server.seen.closes + server.seen.errors.length).toBeGreaterThan(0);
+    await nobodyLeft();
+  });
+
+  it('is talked to without end while the client computes its proof, of which little is read', async () => {
+    let sentBytes = 0;
+    const talk: Step = async (connection) => {
+      const notice = encodeNoticeResponse({ severity: 'NOTICE', code: '00000', message: 'x'.repeat(20_000) });
+      for (;;) {
+        await connection.write(notice);
+        sentBytes += notice.length;
+      }
+    };
+    server = await startScriptedPostgres({ scripts: [[...asks(), talk], healthy] });
+    const ahead = dialAhead();
+    let [sentBefore, looksWithoutMore] = [0, 0];
+    // It stands still: the buffers of the kernel are full, and nobody empties them.
+    await waitFor(() => {
+      looksWithoutMore = sentBytes > 0 && sentBytes === sentBefore ? looksWithoutMore + 1 : 0;
+      sentBefore = sentBytes;
+      return looksWithoutMore === 10;
+    }, 5_000);
+    expect(sentBytes).toBeLessThan(32 * 1024 * 1024);
+    expect(await dial(ahead)).toBe('connected');
+    expect(ahead.result).toBe('failed');
+    expect(server.seen).toMatchObject({ accepted: 2, logins: 1 });
     await nobodyLeft();
   });
 

@@ -11,7 +11,6 @@ import { dialTimeout, protocolError } from './classify.js';
 const maxMessageBodyBytes = 30_000;
 /** A login of a plain Postgres has about 1 KB; `client_min_messages=debug5` makes some KB of it. */
 const maxLoginBytes = 256 * 1024;
-const headerBytes = 5;
 
 export interface MessageStream {
   /**
@@ -32,7 +31,7 @@ export interface MessageStream {
 export function createMessageStream(socket: Socket, attempt: DialAttempt): MessageStream {
   const reader = createMessageReader({ maxBodyBytes: maxMessageBodyBytes });
   let failure: Error | undefined;
-  let readBytes = 0;
+  let receivedBytes = 0;
   let firstByteSeen = false;
   let wakeUp: (() => void) | undefined;
 
@@ -40,6 +39,12 @@ export function createMessageStream(socket: Socket, attempt: DialAttempt): Messa
     // Not for an error: "starting up" would call everybody who waits for this address into the same answer.
     if (!firstByteSeen && chunk[0] !== backendTag.errorResponse) attempt.onServerByte();
     firstByteSeen = true;
+    receivedBytes += chunk.length;
+    // Also while nobody reads: a login that was begun ahead waits for its client.
+    if (receivedBytes > maxLoginBytes) {
+      socket.pause();
+      return fail(protocolError('a login without end'));
+    }
     reader.push(chunk);
     wakeUp?.();
   };
@@ -57,10 +62,6 @@ export function createMessageStream(socket: Socket, attempt: DialAttempt): Messa
   const next = (): WireMessage | undefined => {
     const message = reader.next();
     if (message?.kind === 'violation') throw protocolError(message.what);
-    if (message === undefined) return undefined;
-    // With its header, otherwise messages without a body could go on for ever.
-    readBytes += headerBytes + message.body.length;
-    if (readBytes > maxLoginBytes) throw protocolError('a login without end');
     return message;
   };
 
