@@ -93,7 +93,55 @@ async function dial(ahead: DialAhead, to = node(), withKeys = keys, signal = new
 const isAsked = () => waitFor(() => server.seen.startups.length === 1, 5_000);
 const nobodyLeft = () => waitFor(() => server.seen.open === 0, 5_000);
 
-describe('a login that was begun ahead', () => {
+describe.each([
+  { what: 'begun ahead', remembered: () => undefined, logins: 0 },
+  { what: 'made ahead with remembered keys', remembered: () => keys, logins: 1 },
+])('a login that was $what', ({ remembered, logins }) => {
+  const begin = (to = node()): DialAhead => dialAhead(to, 10_000, remembered());
+  const isThere = async (): Promise<void> => {
+    await isAsked();
+    await waitFor(() => server.seen.logins === logins, 5_000);
+  };
+
+  it('is the one login of its dial', async () => {
+    server = await startScriptedPostgres({ scripts: [healthy] });
+    const ahead = begin();
+    await isThere();
+    expect(await dial(ahead)).toBe('connected');
+    expect(server.seen).toMatchObject({ accepted: 1, logins: 1 });
+    expect(ahead.result).toBe('used');
+    await nobodyLeft();
+  });
+
+  it('may still be on its way when its dial wants it', async () => {
+    server = await startScriptedPostgres({ scripts: [healthy] });
+    const ahead = begin();
+    expect(await dial(ahead)).toBe('connected');
+    expect(server.seen.accepted).toBe(1);
+    expect(ahead.result).toBe('used');
+  });
+
+  it('goes over TLS where the compute proves itself by a certificate', async () => {
+    server = await startScriptedPostgres({ scripts: [[steps.encrypt(certificate), ...healthy]] });
+    const to = node({ identity: { kind: 'tlsSan', value: 'demo-3.localhost' } });
+    const ahead = begin(to);
+    await isThere();
+    expect(await dial(ahead, to)).toBe('connected');
+    expect(server.seen).toMatchObject({ accepted: 1, tlsGranted: 1 });
+  });
+
+  it('is closed without a word when nobody wants it', async () => {
+    server = await startScriptedPostgres({ scripts: [healthy] });
+    const ahead = begin();
+    await isThere();
+    ahead.close();
+    await nobodyLeft();
+    expect(ahead.result).toBe('unused');
+    expect(server.seen).toMatchObject({ accepted: 1, logins, farewells: 0 });
+  });
+});
+
+describe('a login ahead', () => {
   it('stands at the compute’s question, and nothing more is said, until its dial goes on with it', async () => {
     let heardMore = false;
     const listen: Step = async (connection) => {
@@ -109,49 +157,11 @@ describe('a login that was begun ahead', () => {
     expect(heardMore).toBe(true);
   });
 
-  it('is the one login of its dial', async () => {
-    server = await startScriptedPostgres({ scripts: [healthy] });
-    const ahead = dialAhead();
-    await isAsked();
-    expect(server.seen.logins).toBe(0);
-    expect(await dial(ahead)).toBe('connected');
-    expect(server.seen).toMatchObject({ accepted: 1, logins: 1 });
-    expect(ahead.result).toBe('used');
-    await nobodyLeft();
-  });
-
-  it('may still be on its way when its dial wants it', async () => {
-    server = await startScriptedPostgres({ scripts: [healthy] });
-    const ahead = dialAhead();
-    expect(await dial(ahead)).toBe('connected');
-    expect(server.seen.accepted).toBe(1);
-    expect(ahead.result).toBe('used');
-  });
-
-  it('goes over TLS where the compute proves itself by a certificate', async () => {
-    server = await startScriptedPostgres({ scripts: [[steps.encrypt(certificate), ...healthy]] });
-    const to = node({ identity: { kind: 'tlsSan', value: 'demo-3.localhost' } });
-    const ahead = dialAhead(to);
-    await isAsked();
-    expect(await dial(ahead, to)).toBe('connected');
-    expect(server.seen).toMatchObject({ accepted: 1, tlsGranted: 1 });
-  });
-
   it('is used once', async () => {
     server = await startScriptedPostgres({ scripts: [healthy] });
     const ahead = dialAhead();
     expect([await dial(ahead), await dial(ahead)]).toEqual(['connected', 'connected']);
     expect(server.seen.accepted).toBe(2);
-  });
-
-  it('is closed without a word when nobody wants it', async () => {
-    server = await startScriptedPostgres({ scripts: [healthy] });
-    const ahead = dialAhead();
-    await isAsked();
-    ahead.close();
-    await nobodyLeft();
-    expect(ahead.result).toBe('unused');
-    expect(server.seen).toMatchObject({ accepted: 1, logins: 0, farewells: 0 });
   });
 
   it('is closed at its limit', async () => {
@@ -183,45 +193,6 @@ describe('a login that was begun ahead', () => {
 });
 
 describe('a login ahead with remembered keys', () => {
-  const logInAhead = (to = node()): DialAhead => dialAhead(to, 10_000, keys);
-  const isIn = () => waitFor(() => server.seen.logins === 1, 5_000);
-
-  it('is over before its dial wants it, and is the one login of its dial', async () => {
-    server = await startScriptedPostgres({ scripts: [healthy] });
-    const ahead = logInAhead();
-    await isIn();
-    expect(await dial(ahead)).toBe('connected');
-    expect(server.seen).toMatchObject({ accepted: 1, logins: 1 });
-    expect(ahead.result).toBe('used');
-    await nobodyLeft();
-  });
-
-  it('may still be on its way when its dial wants it', async () => {
-    server = await startScriptedPostgres({ scripts: [healthy] });
-    const ahead = logInAhead();
-    expect(await dial(ahead)).toBe('connected');
-    expect(server.seen.accepted).toBe(1);
-    expect(ahead.result).toBe('used');
-  });
-
-  it('goes over TLS where the compute proves itself by a certificate', async () => {
-    server = await startScriptedPostgres({ scripts: [[steps.encrypt(certificate), ...healthy]] });
-    const to = node({ identity: { kind: 'tlsSan', value: 'demo-3.localhost' } });
-    const ahead = logInAhead(to);
-    await isIn();
-    expect(await dial(ahead, to)).toBe('connected');
-    expect(server.seen).toMatchObject({ accepted: 1, tlsGranted: 1 });
-  });
-
-  it('is closed when nobody wants it', async () => {
-    server = await startScriptedPostgres({ scripts: [healthy] });
-    const ahead = logInAhead();
-    await isIn();
-    ahead.close();
-    await nobodyLeft();
-    expect(ahead.result).toBe('unused');
-  });
-
   it.each([
     ['the compute closes it', steps.close()],
     ['the compute resets it', steps.reset()],
@@ -230,7 +201,7 @@ describe('a login ahead with remembered keys', () => {
     const proof = steps.answerOnce(steps.encodeRow('cluster_name', clusterName));
     const goes = [steps.startup(), steps.authenticate(verifier), steps.greet(), proof, end];
     server = await startScriptedPostgres({ scripts: [goes, healthy] });
-    const ahead = logInAhead();
+    const ahead = dialAhead(node(), 10_000, keys);
     await waitFor(() => server.seen.resets + server.seen.closes + server.seen.errors.length > 0, 5_000);
     await setTimeout(50); // for what was said to arrive
     expect(await dial(ahead)).toBe('connected');

@@ -185,31 +185,25 @@ export class SessionTracker {
 }
 
 class ClientScanner extends HeaderScanner {
-  readonly #tracker: SessionTracker;
-
-  constructor(tracker: SessionTracker) {
+  constructor(private readonly tracker: SessionTracker) {
     super();
-    this.#tracker = tracker;
   }
 
   protected override onMessage(message: number): void {
-    this.#tracker.onClientMessage(message);
+    this.tracker.onClientMessage(message);
   }
 }
 
 class ComputeScanner extends HeaderScanner {
-  readonly #tracker: SessionTracker;
-
-  constructor(tracker: SessionTracker) {
+  constructor(private readonly tracker: SessionTracker) {
     super();
-    this.#tracker = tracker;
   }
 
   protected override onMessage(message: number): void {
-    this.#tracker.onComputeMessage(message);
+    this.tracker.onComputeMessage(message);
   }
 
   protected override onFirstBodyByte(message: number, byte: number): void {
-    if (message === readyForQuery) this.#tracker.onReadyForQuery(byte);
+    if (message === readyForQuery) this.tracker.onReadyForQuery(byte);
   }
 }
