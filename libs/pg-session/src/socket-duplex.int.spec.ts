@@ -8,6 +8,7 @@ import { LendingReads, adoptSocket } from '@pgwake/lending-reads';
 import { type DuplexSink, startRelay } from '@pgwake/relay';
 import { type LeakCheck, startLeakCheck } from '@pgwake/testkit';
 import { SocketDuplex } from './socket-duplex.js';
+import { descriptorOf } from './write-now.js';
 
 let leaks: LeakCheck;
 beforeEach(() => {
@@ -83,6 +84,61 @@ describe('a socket as a duplex', () => {
     expect(second).toEqual(['got late']);
     duplex.destroy();
     near.destroy();
+  });
+});
+
+describe('writing to a socket', () => {
+  it('hands the kernel what it takes, past Node, and Node the rest', async () => {
+    const [near, far] = await pair();
+    const duplex = new SocketDuplex(far);
+    const chunk = randomBytes(1 << 20);
+    duplex.write(chunk.subarray(0, 100));
+    expect(far.bytesWritten).toBe(0);
+    let written = 100;
+    while (duplex.unsentBytes === 0) {
+      duplex.write(chunk);
+      written += chunk.length;
+    }
+    expect(far.bytesWritten).toBe(duplex.unsentBytes); // one chunk was cut
+    duplex.end();
+    let read = 0;
+    for await (const bytes of near) read += (bytes as Buffer).length;
+    expect(read).toBe(written);
+    near.end();
+    far.destroy();
+  });
+
+  it('tells of a peer that is gone, with its cause', async () => {
+    const [near, far] = await pair();
+    const duplex = new SocketDuplex(far);
+    near.resetAndDestroy();
+    await once(near, 'close');
+    duplex.write(Buffer.from('to nobody'));
+    const heard: string[] = [];
+    duplex.attach(record(heard));
+    await new Promise((resolve) => far.once('close', resolve));
+    await new Promise(setImmediate);
+    expect(heard).toEqual(['close with a cause']);
+  });
+
+  it('writes nothing after it was destroyed, also when another connection has its descriptor by then', async () => {
+    const [near, far] = await pair();
+    const duplex = new SocketDuplex(far);
+    const descriptor = descriptorOf(far);
+    far.destroy();
+    near.destroy();
+    await once(far, 'close');
+    const others: Socket[] = [];
+    while (!others.some((socket) => descriptorOf(socket) === descriptor) && others.length < 200)
+      others.push(...(await pair()));
+    expect(others.map(descriptorOf)).toContain(descriptor);
+    duplex.write(Buffer.from('for somebody else'));
+    await turn();
+    const heard: unknown[] = [];
+    for (const socket of others) socket.on('data', (bytes) => heard.push(bytes));
+    await turn();
+    expect(heard).toEqual([]);
+    for (const socket of others) socket.destroy();
   });
 });
 

@@ -5,6 +5,7 @@
 import type { Socket } from 'node:net';
 import type { Borrower, LendingReads } from '@pgwake/lending-reads';
 import type { ByteDuplex, DuplexSink, OutgoingProgress } from '@pgwake/relay';
+import { descriptorOf, writeNow } from './write-now.js';
 
 /** An idle peer that vanished is noticed 10 s later: libuv probes ten times, a second apart. */
 const keepAliveMs = 30_000;
@@ -23,6 +24,8 @@ interface OwnedSocket extends Socket {
 export class SocketDuplex implements ByteDuplex, Borrower {
   readonly #socket: OwnedSocket;
   readonly #carrier: Socket;
+  /** Of the bare socket; -1 where Node has to see what is written, as under TLS. */
+  readonly #descriptor: number;
   #sink: DuplexSink | undefined;
   #cause: Error | undefined;
   #surrendered = false;
@@ -33,6 +36,7 @@ export class SocketDuplex implements ByteDuplex, Borrower {
   constructor(socket: Socket, carrier: Socket = socket) {
     this.#socket = Object.assign(socket, { [owner]: this });
     this.#carrier = carrier;
+    this.#descriptor = socket === carrier ? descriptorOf(socket) : -1;
     socket.pause();
     socket.setNoDelay(true);
     socket.setKeepAlive(true, keepAliveMs);
@@ -66,14 +70,16 @@ export class SocketDuplex implements ByteDuplex, Borrower {
   }
 
   /**
-   * Node hands bytes to the kernel before its `write` returns, as long as nothing waits before them, and keeps (and lets libuv
-   * point into) only what the kernel did not take. So what counts is how much waits afterwards: Node's own answer counts these
-   * bytes as if they all did, and would stop the reading at every large chunk.
+   * Whichever way bytes go, the kernel has what it takes of them before this returns, and Node keeps (and lets libuv point into)
+   * only the rest. So what counts is how much waits afterwards: Node's own answer counts these bytes as if they all did, and
+   * would stop the reading at every large chunk.
    */
   write(bytes: Uint8Array): boolean {
-    if (!this.#socket.writable || this.#surrendered) return true;
-    this.#socket.write(bytes);
-    return this.#socket.writableLength < this.#socket.writableHighWaterMark;
+    const socket = this.#socket;
+    if (!socket.writable || this.#surrendered) return true;
+    const sent = this.#descriptor >= 0 && socket.writableLength === 0 ? writeNow(this.#descriptor, bytes) : 0;
+    if (sent < bytes.length) socket.write(sent === 0 ? bytes : bytes.subarray(sent));
+    return socket.writableLength < socket.writableHighWaterMark;
   }
 
   get unsentBytes(): number {

@@ -29,7 +29,7 @@ export interface ByteDuplex {
 
 /** How far the written bytes have got, as Node's sockets say it. To be sampled, never per chunk. */
 export interface OutgoingProgress {
-  /** Bytes written so far, those that wait included. */
+  /** Counts at least all bytes that ever had to wait, those that still do included. */
   readonly bytesWritten: number;
   /** Bytes that wait in this process because the system takes no more. */
   readonly writableLength: number;

@@ -1,0 +1,27 @@
+// Writes past Node's streams. For each write these make a request, a callback and a tick of the event loop, which costs about as
+// much as all else that is done for a chunk.
+
+import { writeSync } from 'node:fs';
+import type { Socket } from 'node:net';
+
+/** What a socket stands on. Node documents that sockets can be made of one, and not where they have it. */
+interface HasHandle {
+  readonly _handle?: { readonly fd?: number } | null;
+}
+
+/** For {@link writeNow}, until the socket is destroyed. -1 where there is none: not connected, or not on this system. */
+export function descriptorOf(socket: Socket): number {
+  return (socket as HasHandle)._handle?.fd ?? -1;
+}
+
+/**
+ * Only while nothing waits in the socket, or these bytes would overtake it. How many of them the kernel took: the rest, and be it
+ * all, goes the ordinary way, where failures are told too.
+ */
+export function writeNow(descriptor: number, bytes: Uint8Array): number {
+  try {
+    return writeSync(descriptor, bytes);
+  } catch {
+    return 0; // nothing more fits, or the connection is gone
+  }
+}
