@@ -11,6 +11,7 @@ const limitMs = 60_000;
 const openFiles = 256;
 /** What that many files have room for, as the log has to say. */
 const room = 48;
+const roomForRequests = 32;
 const opsLimitMs = 100;
 
 let system: System;
@@ -18,7 +19,11 @@ let endpoint: TestEndpoint;
 const sockets: Socket[] = [];
 
 beforeAll(async () => {
-  system = await System.start({ tcpProxyOpenFiles: openFiles, tcpProxies: [{}, { PGWAKE_LOGIN_TIMEOUT_MS: '1000' }] });
+  system = await System.start({
+    proxyOpenFiles: openFiles,
+    tcpProxies: [{}, { PGWAKE_LOGIN_TIMEOUT_MS: '1000' }],
+    httpProxies: [{}],
+  });
   endpoint = await system.createEndpoint('limits');
 }, limitMs);
 afterEach(() => {
@@ -114,6 +119,33 @@ describe('a proxy that may open few files', () => {
       await waitFor(() => crowd.every(({ socket }) => socket.closed || socket.readableEnded), 20_000);
       await loginAndLeave(2);
       expect(await proxy.metrics()).toMatch(/pgwake_refusals_total\{[^}]*limit="connections"[^}]*\} \d{3}/);
+    },
+    limitMs,
+  );
+
+  it(
+    'keeps no more connections for requests than it has files for, however many are idle',
+    async () => {
+      const proxy = system.app('http-proxy');
+      expect(proxy.log).toContain(`"connections":${roomForRequests},`);
+      const other = await system.createEndpoint('other');
+      const ask = async (asked: TestEndpoint): Promise<number> => {
+        const answer = await fetch(`${system.httpUrl('http')}/sql`, {
+          method: 'POST',
+          headers: { 'neon-connection-string': system.connectionString(asked) },
+          body: JSON.stringify({ query: 'select pg_sleep(0.5)' }),
+        });
+        await answer.text();
+        return answer.status;
+      };
+      const openNow = async (): Promise<number> =>
+        Number(/pgwake_pool_connections\{state="open"[^}]*\} (\d+)/.exec(await proxy.metrics())?.[1]);
+      for (const asked of [endpoint, other]) {
+        const statuses = await Promise.all(Array.from({ length: 20 }, () => ask(asked)));
+        expect(new Set(statuses)).toEqual(new Set([200]));
+        expect(await openNow()).toBe(asked === endpoint ? 20 : roomForRequests);
+      }
+      expect(await proxy.metrics()).toMatch(/pgwake_pool_closes_total\{[^}]*reason="evicted"[^}]*\} 8/);
     },
     limitMs,
   );

@@ -37,7 +37,7 @@ export class HttpProxyModule {
     return {
       module: HttpProxyModule,
       providers: [
-        ...createProxyProviders({ app: 'http-proxy', settings, host, ops, log }),
+        ...createProxyProviders({ app: 'http-proxy', settings, host, socketsPerClient: 3, ops, log }),
         {
           provide: clientDoorToken,
           useFactory: (parts: ProxyParts) => createDoor(settings, log, parts),
@@ -51,7 +51,7 @@ export class HttpProxyModule {
 function createDoor(settings: HttpProxySettings, log: Logger, parts: ProxyParts): ClientDoor {
   const http = createHttpMetrics(parts.registry, () => pool.stats());
   const pool: SqlPool<QueryConnection> = createSqlPool({
-    settings: toPoolSettings(settings),
+    settings: toPoolSettings(settings, parts.capacity),
     clock: systemClock,
     observer: createPoolObserver(http),
   });

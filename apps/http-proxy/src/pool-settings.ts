@@ -16,7 +16,7 @@ export const poolSettings = {
     'PGWAKE_POOL_MAX_OPEN',
     defaultPoolSettings.maxOpen,
     { low: 1, high: 1_000_000 },
-    'How many connections requests may have at once to all computes together; at the bound the one idle for longest is closed for a new one.',
+    'How many connections requests may have at once to all computes together; at the bound the one idle for longest is closed for a new one. Fewer where the process may not open that many files.',
   ),
   poolMaxWaitingPerEndpoint: setting.integer(
     'PGWAKE_POOL_MAX_WAITING_PER_ENDPOINT',
@@ -50,10 +50,11 @@ export const poolSettings = {
   ),
 };
 
-export function toPoolSettings(settings: SettingsOf<typeof poolSettings>): Partial<PoolSettings> {
+/** `capacity`: how many connections to computes the process has room for. */
+export function toPoolSettings(settings: SettingsOf<typeof poolSettings>, capacity: number): Partial<PoolSettings> {
   return {
     maxPerEndpoint: settings.poolMaxPerEndpoint,
-    maxOpen: settings.poolMaxOpen,
+    maxOpen: Math.min(settings.poolMaxOpen, capacity),
     maxWaitingPerEndpoint: settings.poolMaxWaitingPerEndpoint,
     waitLimitMs: settings.poolWaitLimitMs,
     idleTimeoutMs: settings.poolIdleTimeoutMs,

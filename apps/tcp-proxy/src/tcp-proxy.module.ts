@@ -23,7 +23,7 @@ export class TcpProxyModule {
     return {
       module: TcpProxyModule,
       providers: [
-        ...createProxyProviders({ app: 'tcp-proxy', settings, host, ops, log }),
+        ...createProxyProviders({ app: 'tcp-proxy', settings, host, socketsPerClient: 2, ops, log }),
         {
           provide: clientDoorToken,
           useFactory: (parts: ProxyParts) =>

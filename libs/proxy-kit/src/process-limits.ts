@@ -1,6 +1,5 @@
-// How many clients this process can hold, whatever its settings say: each takes two files, its own socket and that to its
-// compute, and memory for what is on its way between them. Without this a proxy that is full cannot open what it needs to
-// say so.
+// How many clients this process can hold, whatever its settings say: each takes a file for each of its sockets, and memory for
+// what is on its way between them. Without this a proxy that is full cannot open what it needs to say so.
 
 import { StartupError } from '@pgwake/nest-kit';
 import { farewells } from './client-limits.js';
@@ -17,18 +16,18 @@ export interface Capacity {
   readonly boundBy: 'openFiles' | 'memory' | undefined;
 }
 
-const filesPerClient = 2;
 /** Node itself, listeners, Redis, wake-service, name servers, the ops port and who asks there, clients turned away. */
 const filesForTheRest = 128 + farewells;
-/** Two sockets with TLS and full buffers on one of them. */
-const bytesPerClient = 128 * 1024;
+/** With TLS, and full buffers on every other one. */
+const bytesPerSocket = 64 * 1024;
 /** The other half is for the process itself, and for what the garbage collector has not seen yet. */
 const shareForClients = 0.5;
 
-/** Throws a StartupError when there is room for nobody. */
-export function planCapacity(wanted: number, { openFiles, memoryBytes }: ProcessLimits): Capacity {
-  const byFiles = Math.floor(((openFiles ?? Infinity) - filesForTheRest) / filesPerClient);
-  const byMemory = Math.floor(((memoryBytes ?? Infinity) * shareForClients) / bytesPerClient);
+/** For `wanted` clients. Throws a StartupError when there is room for nobody. */
+export function planCapacity(wanted: number, socketsPerClient: number, limits: ProcessLimits): Capacity {
+  const { openFiles, memoryBytes } = limits;
+  const byFiles = Math.floor(((openFiles ?? Infinity) - filesForTheRest) / socketsPerClient);
+  const byMemory = Math.floor(((memoryBytes ?? Infinity) * shareForClients) / (socketsPerClient * bytesPerSocket));
   const connections = Math.min(wanted, byFiles, byMemory);
   if (connections < 1) {
     throw new StartupError(

@@ -12,6 +12,7 @@ import type { CertificateStore } from './certificate-store.js';
 import type { OpenNodeCache } from './node-cache.js';
 import {
   cancelKeysToken,
+  capacityToken,
   certificatesToken,
   clientLimitsToken,
   computeNetworkToken,
@@ -31,6 +32,8 @@ export class ProxyParts {
     @Inject(computeNetworkToken) readonly network: ComputeNetwork,
     @Inject(nodeCacheToken) readonly nodeCache: OpenNodeCache,
     @Inject(cancelKeysToken) readonly cancelKeys: CancelKeys,
+    /** How many clients there is room for, which `limits` holds; no more than that of anything else. */
+    @Inject(capacityToken) readonly capacity: number,
     @Inject(clientLimitsToken) readonly limits: ClientLimits,
     @Inject(sessionObserverToken) readonly observer: SessionObserver,
     @Inject(registryToken) readonly registry: MetricsRegistry,

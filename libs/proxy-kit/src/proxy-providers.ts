@@ -22,6 +22,7 @@ import { createSessionLog } from './session-log.js';
 import {
   certificatesToken,
   cancelKeysToken,
+  capacityToken,
   clientLimitsToken,
   computeNetworkToken,
   connectorToken,
@@ -41,6 +42,8 @@ export interface ProxyOptions {
   readonly settings: ProxySettings;
   /** The address on which its clients are accepted, for the log. */
   readonly host: string;
+  /** Its own, the one to its compute, and one more where connections to computes stay when their clients have left. */
+  readonly socketsPerClient: number;
   readonly ops: Pick<OpsServerOptions, 'host' | 'port' | 'setting'>;
   readonly log: Logger;
 }
@@ -66,11 +69,12 @@ export function createProxyProviders(options: ProxyOptions): Provider[] {
       useFactory: (metrics: ProxyMetrics) => startEventLoopWatch(settings, log, metrics),
       inject: [metricsToken],
     },
+    { provide: capacityToken, useFactory: () => capacityOf(options) },
     {
       provide: clientLimitsToken,
-      useFactory: (watch: EventLoopWatch, metrics: ProxyMetrics) =>
-        createClientLimits(capacityOf(settings, log), settings, watch, metrics),
-      inject: [eventLoopWatchToken, metricsToken],
+      useFactory: (capacity: number, watch: EventLoopWatch, metrics: ProxyMetrics) =>
+        createClientLimits(capacity, settings, watch, metrics),
+      inject: [capacityToken, eventLoopWatchToken, metricsToken],
     },
     { provide: cancelKeysToken, useFactory: () => openCancelKeys(settings, log) },
     {
@@ -94,9 +98,9 @@ export function createProxyProviders(options: ProxyOptions): Provider[] {
 }
 
 /** Throws a StartupError when there is room for nobody. */
-function capacityOf({ maxConnections }: ProxySettings, log: Logger): number {
+function capacityOf({ settings: { maxConnections }, socketsPerClient, log }: ProxyOptions): number {
   const limits = readProcessLimits();
-  const { connections, boundBy } = planCapacity(maxConnections, limits);
+  const { connections, boundBy } = planCapacity(maxConnections, socketsPerClient, limits);
   if (boundBy === undefined) log.info({ connections }, 'room for so many clients at once');
   else log.warn({ connections, maxConnections, boundBy, ...limits }, 'the process has room for fewer clients than set');
   return connections;

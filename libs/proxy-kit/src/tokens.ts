@@ -12,5 +12,6 @@ export const computeNetworkToken = Symbol('ComputeNetwork');
 export const connectorToken = Symbol('Connector');
 export const cancelKeysToken = Symbol('CancelKeys');
 export const eventLoopWatchToken = Symbol('EventLoopWatch');
+export const capacityToken = Symbol('capacity');
 export const clientLimitsToken = Symbol('ClientLimits');
 export const sessionObserverToken = Symbol('SessionObserver');

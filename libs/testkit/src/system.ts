@@ -16,10 +16,10 @@ export interface SystemOptions {
   readonly env?: Settings;
   /** The further settings of each tcp-proxy. Default: one, without any. */
   readonly tcpProxies?: readonly Settings[];
-  /** How many files each tcp-proxy may open. Default: as many as this process. */
-  readonly tcpProxyOpenFiles?: number;
   /** The further settings of each http-proxy. Default: none. */
   readonly httpProxies?: readonly Settings[];
+  /** How many files each proxy may open. Default: as many as this process. */
+  readonly proxyOpenFiles?: number | undefined;
   /** Default: one. Several share a catalog that the system runs; the proxies are given one or the other in turn. */
   readonly wakeServices?: number;
   /** Where the proxies share node addresses, with keys made up for it. It stays the caller's. */
@@ -57,7 +57,7 @@ export class System {
   readonly wakeServices: readonly SystemApp[];
 
   private constructor(
-    { env = {}, tcpProxies = [{}], tcpProxyOpenFiles, httpProxies = [], wakeServices = 1, redisUrl }: SystemOptions,
+    { env = {}, tcpProxies = [{}], httpProxies = [], proxyOpenFiles, wakeServices = 1, redisUrl }: SystemOptions,
     private readonly ports: readonly PortSettings[],
     private readonly catalog: TestPostgres | undefined,
   ) {
@@ -70,13 +70,13 @@ export class System {
     this.wakeServices = Array.from({ length: wakeServices }, (_, at) =>
       this.#createApp('wake-service', at, { ...common, ...this.#portsAt(at), ...env }),
     );
-    const createProxies = (name: AppName, each: readonly Settings[], openFiles?: number) =>
+    const createProxies = (name: AppName, each: readonly Settings[]) =>
       each.map((settings, at) => {
         const { PGWAKE_WAKE_ADDRESS } = this.#portsAt(at % wakeServices);
         const all = { ...common, ...this.#portsAt(at), PGWAKE_WAKE_ADDRESS, ...env, ...settings };
-        return this.#createApp(name, at, all, openFiles);
+        return this.#createApp(name, at, all, proxyOpenFiles);
       });
-    this.tcpProxies = createProxies('tcp-proxy', tcpProxies, tcpProxyOpenFiles);
+    this.tcpProxies = createProxies('tcp-proxy', tcpProxies);
     this.httpProxies = createProxies('http-proxy', httpProxies);
   }
 
