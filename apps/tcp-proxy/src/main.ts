@@ -1,4 +1,4 @@
-import './keep-heap-small.js';
+import './tune-heap.js';
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { loadSettings, nestLogger, runApp } from '@pgwake/nest-kit';

@@ -1,6 +1,6 @@
 // The functions of RFC 5802, section 2.2, for SHA-256. Everything is bytes; nothing is kept.
 
-import { createHash, createHmac, createSecretKey, pbkdf2, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, hash, pbkdf2, timingSafeEqual } from 'node:crypto';
 import { saslprep } from './saslprep.js';
 
 /** SHA-256 gives, and every key and signature of SCRAM-SHA-256 has, this many bytes. */
@@ -17,7 +17,7 @@ export const defaultSaltBytes = 16;
 export const maxIterations = 600_000;
 
 export function sha256(data: Uint8Array): Uint8Array {
-  return createHash('sha256').update(data).digest();
+  return hash('sha256', data, 'buffer');
 }
 
 export function hmac(key: Uint8Array, data: Uint8Array | string): Uint8Array {

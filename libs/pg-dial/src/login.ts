@@ -18,11 +18,11 @@ import {
   encodeSaslInitialResponse,
   encodeSaslResponse,
   encodeStartupMessage,
+  isParameterStatus,
   parseAuthentication,
   parseBackendKeyData,
   parseDataRow,
   parseErrorFields,
-  parseParameterStatus,
   parseReadyForQuery,
 } from '@pgwake/pg-wire';
 import type { ComputeIdentity } from '@pgwake/wake-api';
@@ -198,7 +198,7 @@ function createGreeting(): Greeting {
   return {
     add({ tag, body }) {
       if (tag === backendTag.parameterStatus) {
-        expectValue(parseParameterStatus(body));
+        if (!isParameterStatus(body)) throw protocolError('malformed parameter status');
         statuses += 1;
         if (statuses > maxParameterStatuses) throw protocolError('parameter statuses without end');
       } else {

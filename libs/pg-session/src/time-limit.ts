@@ -1,5 +1,4 @@
 import { GatewayError } from '@pgwake/gateway-errors';
-import { joinSignals } from './join-signals.js';
 
 export interface TimeLimit {
   /** Aborted with CLIENT_TOO_SLOW when the time is up, and with the reason of its parent when that is. */
@@ -9,14 +8,16 @@ export interface TimeLimit {
 }
 
 export function startLimit(limitMs: number, parent: AbortSignal): TimeLimit {
-  const time = new AbortController();
-  const timer = setTimeout(() => time.abort(new GatewayError('CLIENT_TOO_SLOW')), limitMs);
-  const joined = joinSignals(time.signal, parent);
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(new GatewayError('CLIENT_TOO_SLOW')), limitMs);
+  const onParentAbort = () => limit.abort(parent.reason);
+  if (parent.aborted) onParentAbort();
+  else parent.addEventListener('abort', onParentAbort);
   return {
-    signal: joined.signal,
+    signal: limit.signal,
     release() {
       clearTimeout(timer);
-      joined.release();
+      parent.removeEventListener('abort', onParentAbort);
     },
   };
 }

@@ -89,6 +89,12 @@ export function encodeParameterStatus({ name, value }: ParameterStatus): Uint8Ar
   return encodeMessage(backendTag.parameterStatus, cString(name), cString(value));
 }
 
+/** Whether this is the body of one: two Strings and nothing else. For whoever passes it on without reading it. */
+export function isParameterStatus(body: Uint8Array): boolean {
+  const nameEnd = body.indexOf(0);
+  return nameEnd !== -1 && body.indexOf(0, nameEnd + 1) === body.length - 1;
+}
+
 /** Values come in the client's encoding, which need not be UTF-8: to pass one on, send the message as it came. */
 export function parseParameterStatus(body: Uint8Array): Decoded<ParameterStatus> {
   const cursor = new BodyCursor(body);

@@ -24,13 +24,25 @@ export function decodeUtf8Leniently(bytes: Uint8Array): string {
 }
 
 export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
-  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    joined.set(part, at);
-    at += part.length;
-  }
+  const joined = new Uint8Array(lengthOf(parts));
+  copyParts(parts, joined, 0);
   return joined;
+}
+
+/** Of all parts together. */
+export function lengthOf(parts: readonly Uint8Array[]): number {
+  let bytes = 0;
+  for (const part of parts) bytes += part.length;
+  return bytes;
+}
+
+/** One behind the other, from `at` on. Throws RangeError where there is no room for them. */
+export function copyParts(parts: readonly Uint8Array[], target: Uint8Array, at: number): void {
+  let end = at;
+  for (const part of parts) {
+    target.set(part, end);
+    end += part.length;
+  }
 }
 
 /**
@@ -40,6 +52,13 @@ export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
 export function readUint32(bytes: Uint8Array, at: number): number {
   const high = ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16);
   return (high | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)) >>> 0;
+}
+
+export function writeUint32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
 }
 
 export function int16(value: number): Uint8Array {

@@ -1,7 +1,13 @@
-import { concatBytes, int32 } from './bytes.js';
+import { copyParts, lengthOf, writeUint32 } from './bytes.js';
+
+const headerBytes = 5;
 
 /** Tag, length word, body: any message but the startup packets. */
 export function encodeMessage(tag: number, ...body: readonly Uint8Array[]): Uint8Array {
-  const bodyBytes = body.reduce((sum, part) => sum + part.length, 0);
-  return concatBytes(Uint8Array.of(tag), int32(bodyBytes + 4), ...body);
+  const bodyBytes = lengthOf(body);
+  const message = new Uint8Array(headerBytes + bodyBytes);
+  message[0] = tag;
+  writeUint32(message, 1, bodyBytes + 4);
+  copyParts(body, message, headerBytes);
+  return message;
 }

@@ -31,6 +31,7 @@ export {
   encodeParameterStatus,
   encodeReadyForQuery,
   encodeRowDescription,
+  isParameterStatus,
   parseAuthentication,
   parseBackendKeyData,
   parseDataRow,

@@ -20,6 +20,7 @@ import {
   encodeQuery,
   encodeReadyForQuery,
   encodeRowDescription,
+  isParameterStatus,
   encodeSaslInitialResponse,
   encodeSaslResponse,
   encodeTerminate,
@@ -123,6 +124,7 @@ describe('what is written can be read', () => {
       fc.property(text, text, fc.nat({ max: 0xffff_ffff }), secrets, (name, value, pid, secret) => {
         const status = bodyOf(encodeParameterStatus({ name, value }), backendTag.parameterStatus);
         expect(parseParameterStatus(status)).toEqual({ kind: 'value', value: { name, value } });
+        expect(isParameterStatus(status)).toBe(true);
         const key = bodyOf(encodeBackendKeyData({ pid, secret }), backendTag.backendKeyData);
         expect(parseBackendKeyData(key)).toEqual({ kind: 'value', value: { pid, secret } });
       }),
@@ -271,6 +273,16 @@ describe('malformed bodies are violations', () => {
 
   it.each(cases)('%s', (_name, parse, bodies) => {
     for (const body of bodies) expect([body, parse(latin1(body)).kind]).toEqual([body, 'violation']);
+  });
+
+  it('what is taken for a ParameterStatus is what can be read as one', () => {
+    const few = fc.constantFrom(0, 0x61);
+    fc.assert(
+      fc.property(fc.array(few, { maxLength: 6 }), (bytes) => {
+        const body = Uint8Array.from(bytes);
+        expect(isParameterStatus(body)).toBe(parseParameterStatus(body).kind === 'value');
+      }),
+    );
   });
 
   it.each(cases)('%s throws for no bytes whatever', (_name, parse) => {

@@ -13,11 +13,12 @@ export function observeJourney(metrics: ProxyMetrics, journey: JourneyReport, ou
 
 /** The whole story of a journey in one line. */
 export function toJourneyKeys({ steps, ...figures }: JourneyReport): Record<string, unknown> {
-  const rounded = Object.entries(figures).map(([key, value]) => [
-    key,
-    typeof value === 'number' ? Math.round(value * 10) / 10 : value,
-  ]);
-  return { ...Object.fromEntries(rounded), steps: steps.map(describeStep).join(', ') };
+  const keys: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(figures)) {
+    keys[key] = typeof value === 'number' ? Math.round(value * 10) / 10 : value;
+  }
+  keys['steps'] = steps.map(describeStep).join(', ');
+  return keys;
 }
 
 function describeStep(step: JourneyEvent): string {

@@ -4,6 +4,7 @@
 
 import { type GatewayError, isGatewayError } from '@pgwake/gateway-errors';
 import { type Logger as PinoLogger, pino } from 'pino';
+import { cutSecrets } from './cut-secrets.js';
 import { LogDestination } from './log-destination.js';
 
 export type Logger = PinoLogger;
@@ -13,8 +14,6 @@ export interface LoggerOptions {
   readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
 
-const secretKeys = ['password', 'verifier', 'secret', 'clientKey', 'serverKey', 'sql', 'authorization'];
-
 /** One for the process; see {@link LogDestination} for when its lines are written. */
 export function createLogger({ app, level }: LoggerOptions): Logger {
   return pino(
@@ -22,8 +21,7 @@ export function createLogger({ app, level }: LoggerOptions): Logger {
       level,
       base: { app },
       timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
-      redact: { paths: [...secretKeys, ...secretKeys.map((key) => `*.${key}`)], censor: '[cut]' },
+      formatters: { level: (label) => ({ level: label }), log: cutSecrets },
     },
     new LogDestination(),
   );
