@@ -23,6 +23,7 @@ import {
   type CertificateStore,
   type ClientDoor,
   type IsLoadBalancer,
+  createProtocolChoice,
   peerOf,
   readProxyHeader,
   startTls,
@@ -58,6 +59,7 @@ export interface HttpDoorOptions {
 const acceptBacklog = 4096;
 const proxyHeaderTimeoutMs = 10_000;
 const handshakeTimeoutMs = 10_000;
+const chooseProtocol = createProtocolChoice(['h2', 'http/1.1']);
 const headersTimeoutMs = 10_000;
 const checkIntervalMs = 2_000;
 const maxHeaderBytes = 16 * 1024;
@@ -234,8 +236,7 @@ export class HttpDoor implements ClientDoor {
 
   async #secure(raw: Socket, { current: certificate }: CertificateStore): Promise<void> {
     const limit = AbortSignal.timeout(handshakeTimeoutMs);
-    const options = { certificate, alpnProtocols: ['h2', 'http/1.1'], limit };
-    await startTls(raw, options, (secured) => {
+    await startTls(raw, { certificate, chooseProtocol, limit }, (secured) => {
       secured.on('error', ignore);
       // As tls.Server does it now. An HTTP/2 session would wait for that ("HTTP/2 answers, many at once ...").
       Object.assign(secured, { secureConnecting: false });

@@ -15,15 +15,11 @@ import {
 } from '@pgwake/web-socket';
 import type { Client } from './client.js';
 
-interface Open {
-  readonly session: Session;
-  readonly webSocket: OpenWebSocket;
-}
-
 export class WebSocketSessions {
   readonly #gate: WebSocketGate;
   readonly #deps: SessionDeps;
-  readonly #open = new Set<Open>();
+  readonly #open = new Map<Session, OpenWebSocket>();
+  readonly #onEnded = (session: Session): void => void this.#open.delete(session);
 
   constructor(options: WebSocketGateOptions, deps: SessionDeps) {
     this.#gate = createWebSocketGate(options);
@@ -48,17 +44,16 @@ export class WebSocketSessions {
         randomUUID() as string as SessionId,
         this.#deps,
         client.becomeSession(),
+        this.#onEnded,
       );
-      const open = { session, webSocket };
-      this.#open.add(open);
-      void session.ended.then(() => this.#open.delete(open));
+      this.#open.set(session, webSocket);
     });
   }
 
   /** Sessions end as they become idle; their clients learn that the server goes away. */
   drain(): void {
     this.#gate.close();
-    for (const { session, webSocket } of this.#open) {
+    for (const [session, webSocket] of this.#open) {
       webSocket.duplex.goAway();
       session.drain();
     }
@@ -66,6 +61,6 @@ export class WebSocketSessions {
 
   /** All that are left end now. */
   endAll(): void {
-    for (const { session } of this.#open) session.end();
+    for (const session of this.#open.keys()) session.end();
   }
 }

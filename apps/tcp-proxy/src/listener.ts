@@ -44,6 +44,12 @@ export class Listener implements ClientDoor {
   readonly #server: Server;
   readonly #sessions = new Set<Session>();
   readonly #turnAway = createTurnAway();
+  readonly #onSessionEnded = (session: Session): void => {
+    this.#sessions.delete(session);
+    this.#options.onOpenSessions(this.#sessions.size);
+    if (this.#sessions.size === 0) this.#onNoneLeft?.();
+  };
+  #onNoneLeft: (() => void) | undefined;
   /** Of those who have not said yet who they are. */
   readonly #drained = new AbortController();
 
@@ -69,7 +75,7 @@ export class Listener implements ClientDoor {
     const limit = setTimeout(() => {
       for (const session of this.#sessions) session.end();
     }, limitMs);
-    await Promise.all([closed, ...[...this.#sessions].map((session) => session.ended)]);
+    await Promise.all([closed, this.#untilNoneIsLeft()]);
     clearTimeout(limit);
   }
 
@@ -105,12 +111,16 @@ export class Listener implements ClientDoor {
   #serve(accepted: LendingSocket, peer: Peer, deps: SessionDeps): void {
     const entry = this.#options.limits.enter(peer.address);
     if (entry.kind === 'turnedAway') return this.#turnAway(accepted.socket, entry.error);
-    const session = startSession(this.#transport(accepted, peer), createSessionId(), deps, entry.visit);
+    const transport = this.#transport(accepted, peer);
+    const session = startSession(transport, createSessionId(), deps, entry.visit, this.#onSessionEnded);
     this.#sessions.add(session);
     this.#options.onOpenSessions(this.#sessions.size);
-    void session.ended.then(() => {
-      this.#sessions.delete(session);
-      this.#options.onOpenSessions(this.#sessions.size);
+  }
+
+  #untilNoneIsLeft(): Promise<void> {
+    if (this.#sessions.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onNoneLeft = resolve;
     });
   }
 

@@ -2,10 +2,11 @@
 
 import { GatewayError } from '@pgwake/gateway-errors';
 import { type ClientTransport, type Peer, SocketDuplex, type TlsOpening } from '@pgwake/pg-session';
-import { type ServerCertificate, startTls } from '@pgwake/proxy-kit';
+import { type ServerCertificate, createProtocolChoice, startTls } from '@pgwake/proxy-kit';
 
 /** By ALPN a client makes sure that it talks to a Postgres server, whatever an attacker did to its connection. */
 const alpnProtocol = 'postgresql';
+const chooseProtocol = createProtocolChoice([alpnProtocol]);
 
 /**
  * Does the server's part of the handshake over `plain`, which is out of reach afterwards. Rejects as `startTls` does, and
@@ -20,7 +21,7 @@ export function encrypt(
 ): Promise<ClientTransport> {
   const { kind, hello } = opening;
   const plainSocket = plain.surrender();
-  return startTls(plainSocket, { certificate, alpnProtocols: [alpnProtocol], hello, limit }, (socket) => {
+  return startTls(plainSocket, { certificate, chooseProtocol, hello, limit }, (socket) => {
     if (kind === 'direct' && socket.alpnProtocol !== alpnProtocol) {
       // The client hears nothing, as from Postgres: who did not name our protocol may take the answer for another one's.
       const what = `direct TLS without the ALPN protocol ${alpnProtocol}`;

@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import type { BackendKey } from '@pgwake/pg-wire';
 import type { CancelTarget } from './cancel-target.js';
+import { type KeyName, keyOf, nameOf } from './key-name.js';
 import type { SharedCancelKeys } from './shared-cancel-keys.js';
 
 /** As many bytes as the secret of Postgres 18 has: before protocol 3.2 there was room for four only. */
@@ -13,7 +14,7 @@ export function secretBytesOf(protocolMinor: number): number {
 }
 
 export class CancelKeys {
-  readonly #targets = new Map<string, CancelTarget>();
+  readonly #targets = new Map<KeyName, CancelTarget>();
 
   /** `shared`: the sessions of other proxies; without it only those of this one can be cancelled here. */
   constructor(private readonly shared?: SharedCancelKeys) {}
@@ -23,22 +24,22 @@ export class CancelKeys {
     return this.#targets.size;
   }
 
-  /** Makes the key that the client gets, its secret `secretBytes` long. To be given to {@link forget} when the session ends. */
-  issue(target: CancelTarget, secretBytes: number): BackendKey {
+  /** Names the key that the client gets, its secret `secretBytes` long. To be given to {@link forget} when the session ends. */
+  issue(target: CancelTarget, secretBytes: number): KeyName {
+    const { pid } = keyOf(target.computeKey);
     for (;;) {
-      const key = { pid: target.backendKey.pid, secret: new Uint8Array(randomBytes(secretBytes)) };
-      const name = nameOf(key);
+      const name = nameOf({ pid, secret: randomBytes(secretBytes) });
       // Two computes may have given the same pid; with 32 bits of chance the secrets hardly ever meet, but never both.
       if (this.#targets.has(name)) continue;
       this.#targets.set(name, target);
-      return key;
+      return name;
     }
   }
 
   /** Lets the other proxies find it. Nobody waits for that. */
-  share(key: BackendKey): void {
-    const target = this.#targets.get(nameOf(key));
-    if (target !== undefined) this.shared?.keep(key, target);
+  share(name: KeyName): void {
+    const target = this.#targets.get(name);
+    if (target !== undefined) this.shared?.keep(keyOf(name), target);
   }
 
   /** Never rejects, and takes no longer than a call to Redis may. */
@@ -46,16 +47,12 @@ export class CancelKeys {
     return this.#targets.get(nameOf(key)) ?? (await this.shared?.find(key));
   }
 
-  forget(key: BackendKey): void {
-    this.#targets.delete(nameOf(key));
-    this.shared?.forget(key);
+  forget(name: KeyName): void {
+    this.#targets.delete(name);
+    this.shared?.forget(keyOf(name));
   }
 
   close(): void {
     this.shared?.close();
   }
-}
-
-function nameOf({ pid, secret }: BackendKey): string {
-  return `${pid}:${Buffer.from(secret).toString('hex')}`;
 }

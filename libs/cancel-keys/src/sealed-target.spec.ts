@@ -3,6 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { parseEndpointId, parseGeneration } from '@pgwake/ids';
 import fc from 'fast-check';
 import type { CancelTarget } from './cancel-target.js';
+import { nameOf } from './key-name.js';
 import { deriveName, openTarget, sealTarget } from './sealed-target.js';
 
 const nodeKey = createSecretKey(randomBytes(32));
@@ -12,7 +13,7 @@ const target = {
   generation: parseGeneration(3),
   address: { kind: 'tcp', host: '10.0.0.7', port: 5432 },
   identity: { kind: 'clusterName', value: 'pgwake/demo/3' },
-  backendKey: { pid: 4242, secret: Buffer.from('cafecafe', 'hex') },
+  computeKey: nameOf({ pid: 4242, secret: Buffer.from('cafecafe', 'hex') }),
   allowedNetworks: ['192.0.2.0/24'],
 } as CancelTarget;
 const sealed = deriveName(key, nodeKey);
@@ -24,7 +25,7 @@ describe('a sealed target', () => {
     { ...target, address: { kind: 'unix', socketDirectory: '/run/pgwake', port: 5433 }, allowedNetworks: [] } as const,
     { ...target, identity: { kind: 'tlsSan', value: 'demo-3.computes' } } as const,
     { ...target, identity: { kind: 'unproven' } } as const,
-    { ...target, backendKey: { pid: 0xffff_ffff, secret: Buffer.alloc(256, 7) } },
+    { ...target, computeKey: nameOf({ pid: 0xffff_ffff, secret: Buffer.alloc(256, 7) }) },
   ])('is opened to what it was', (each) => {
     expect(openTarget(sealTarget(each, validUntilMs, sealed), validUntilMs, sealed)).toEqual(each);
   });

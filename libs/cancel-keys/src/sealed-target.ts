@@ -7,6 +7,7 @@ import { parseEndpointId, parseGeneration } from '@pgwake/ids';
 import type { BackendKey } from '@pgwake/pg-wire';
 import { parseComputeIdentity, parseNodeAddress } from '@pgwake/wake-api';
 import type { CancelTarget } from './cancel-target.js';
+import { keyOf, nameOf } from './key-name.js';
 
 export interface SealedName {
   /** What the entry is called. */
@@ -31,7 +32,8 @@ export function deriveName({ pid, secret }: BackendKey, nodeKey: KeyObject): Sea
 
 /** `validUntilMs`: milliseconds since 1970-01-01 UTC; afterwards readers refuse it, wherever it comes back from. */
 export function sealTarget(target: CancelTarget, validUntilMs: number, { sealKey }: SealedName): Buffer {
-  const { endpoint, generation, address, identity, backendKey, allowedNetworks } = target;
+  const { endpoint, generation, address, identity, computeKey, allowedNetworks } = target;
+  const { pid, secret } = keyOf(computeKey);
   const text = JSON.stringify({
     schema,
     endpoint,
@@ -41,8 +43,8 @@ export function sealTarget(target: CancelTarget, validUntilMs: number, { sealKey
         ? { host: address.host, port: address.port }
         : { socketDirectory: address.socketDirectory, port: address.port },
     identity: identity.kind === 'unproven' ? { unproven: true } : { [identity.kind]: identity.value },
-    pid: backendKey.pid,
-    secret: Buffer.from(backendKey.secret).toString('hex'),
+    pid,
+    secret: Buffer.from(secret).toString('hex'),
     allowedNetworks,
     validUntilMs,
   });
@@ -81,8 +83,8 @@ function parseTarget(text: string, nowMs: number): CancelTarget | undefined {
   if (endpoint === undefined || generation === undefined) return undefined;
   if (address === undefined || identity === undefined) return undefined;
   if (typeof pid !== 'number' || typeof secret !== 'string' || !isTexts(allowedNetworks)) return undefined;
-  const backendKey = { pid, secret: Buffer.from(secret, 'hex') };
-  return { endpoint, generation, address, identity, backendKey, allowedNetworks };
+  const computeKey = nameOf({ pid, secret: Buffer.from(secret, 'hex') });
+  return { endpoint, generation, address, identity, computeKey, allowedNetworks };
 }
 
 function isTexts(value: unknown): value is readonly string[] {

@@ -14,7 +14,7 @@ import {
   waitFor,
 } from '@pgwake/testkit';
 import { Redis } from 'ioredis';
-import { CancelKeys, type CancelTarget, SharedCancelKeys, secretBytesOf } from './index.js';
+import { CancelKeys, type CancelTarget, SharedCancelKeys, keyOf, nameOf, secretBytesOf } from './index.js';
 
 const describeWithRedis = await skipWithoutRedis(describe);
 
@@ -24,12 +24,13 @@ const slackMs = 400;
 /** An entry that could not be written, because a connection was not there yet, is written again within ten seconds. */
 const limitMs = 15_000;
 const secretBytes = 4;
+const computeKey = { pid: 4242, secret: Buffer.from('cafecafe', 'hex') };
 const target = {
   endpoint: parseEndpointId('demo'),
   generation: parseGeneration(3),
   address: { kind: 'tcp', host: '10.0.0.7', port: 5432 },
   identity: { kind: 'unproven' },
-  backendKey: { pid: 4242, secret: Buffer.from('cafecafe', 'hex') },
+  computeKey: nameOf(computeKey),
   allowedNetworks: ['192.0.2.0/24'],
 } as CancelTarget;
 
@@ -81,10 +82,10 @@ async function issueAt(
   bytes = secretBytes,
 ): Promise<BackendKey> {
   const before = (await entries()).length;
-  const key = cancelKeys.issue({ ...target, ...more }, bytes);
-  cancelKeys.share(key);
+  const name = cancelKeys.issue({ ...target, ...more }, bytes);
+  cancelKeys.share(name);
   await waitFor(async () => (await entries()).length > before, limitMs);
-  return key;
+  return keyOf(name);
 }
 
 /** Asks until Redis answers: a new connection takes a moment, and a breaker may be open. */
@@ -116,7 +117,7 @@ describeWithRedis('a cancel key', () => {
     const [one, other] = [proxy(), proxy()];
     const key = await issueAt(one, {}, secretBytesOf(minor));
     expect(await found(other, key)).toEqual(target);
-    one.forget(key);
+    one.forget(nameOf(key));
     await waitFor(async () => (await entries()).length === 0, limitMs);
     expect(await other.find(key)).toBeUndefined();
   });
@@ -133,7 +134,7 @@ describeWithRedis('a cancel key', () => {
     const key = await issueAt(proxy());
     const [name = ''] = await entries();
     const all = Buffer.concat([Buffer.from(name), (await admin.getBuffer(name)) ?? Buffer.alloc(0)]);
-    const secrets = [key.secret, target.backendKey.secret];
+    const secrets = [key.secret, computeKey.secret];
     for (const secret of secrets) {
       expect(all.includes(Buffer.from(secret))).toBe(false);
       expect(all.toString('latin1')).not.toContain(Buffer.from(secret).toString('hex'));
@@ -232,7 +233,7 @@ describeWithRedis('Redis that allows', () => {
     const [one, other] = [proxy({ url }), proxy({ url })];
     const key = await issueAt(one);
     expect(await found(other, key)).toEqual(target);
-    one.forget(key);
+    one.forget(nameOf(key));
     await waitFor(async () => (await entries()).length === 0, limitMs);
   });
 });
@@ -249,7 +250,7 @@ describeWithRedis('Redis that is', () => {
     expect(await one.find(key)).toEqual(target);
     const another = one.issue(target, secretBytes);
     one.share(another);
-    expect(await one.find(another)).toEqual(target);
+    expect(await one.find(keyOf(another))).toEqual(target);
     one.forget(another);
     expect(performance.now() - begunAt).toBeLessThan(callTimeoutMs + slackMs);
     if (how === 'frozen') redis.thaw();

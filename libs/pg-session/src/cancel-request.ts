@@ -1,7 +1,7 @@
 // What becomes of a cancel request. It is passed on to the compute of the session that its key names, if there is one here or
 // at another proxy; it wakes nothing.
 
-import type { CancelKeys } from '@pgwake/cancel-keys';
+import { type CancelKeys, keyOf } from '@pgwake/cancel-keys';
 import { isAllowedBy } from '@pgwake/ip-networks';
 import type { Visit } from '@pgwake/limits';
 import { type ComputeNetwork, sendCancel } from '@pgwake/pg-dial';
@@ -33,7 +33,8 @@ export async function passOnCancel(
     const target = await cancelKeys.find(key);
     if (target === undefined) return 'unknownKey';
     if (!isAllowedBy(target.allowedNetworks, address)) return 'notAllowed';
-    await sendCancel({ ...target, signal: limit.signal }, network);
+    const { address: compute, identity, computeKey } = target;
+    await sendCancel({ address: compute, identity, backendKey: keyOf(computeKey), signal: limit.signal }, network);
     return 'sent';
   } catch {
     return 'failed';

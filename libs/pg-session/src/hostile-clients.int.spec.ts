@@ -106,9 +106,9 @@ async function startGateway(): Promise<Gateway> {
       randomUUID() as string as SessionId,
       deps,
       createUnlimitedVisit(),
+      (ended) => open.delete(ended),
     );
     open.add(session);
-    void session.ended.then(() => open.delete(session));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

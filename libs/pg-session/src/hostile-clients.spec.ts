@@ -101,9 +101,11 @@ async function play(client: HostileClient, feeding: Feeding): Promise<{ verdict:
   const connection = new MemoryConnection();
   const peer = { address: '127.0.0.1', loopback: true };
   const transport = { duplex: connection, peer, encryption: { kind: 'unavailable' } } as const;
-  const session = startSession(transport, randomUUID() as string as SessionId, deps, createUnlimitedVisit());
+  const ended = new Promise<unknown>((resolve) => {
+    startSession(transport, randomUUID() as string as SessionId, deps, createUnlimitedVisit(), resolve);
+  });
   const verdict = await converse(connection, client, feeding);
-  await session.ended;
+  await ended;
   return { verdict, reads: connection.reads };
 }
 

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Socket } from 'node:net';
 import { type AddressInfo, type Server, connect, createServer } from 'node:net';
 import { randomUUID } from 'node:crypto';
-import { CancelKeys } from '@pgwake/cancel-keys';
+import { CancelKeys, keyOf, nameOf } from '@pgwake/cancel-keys';
 import { createScramClient, deriveVerifier, makeMockVerifier, formatVerifier } from '@pgwake/client-auth';
 import { type Clock, type NodeCachePort, type NodeInfo, createConnector } from '@pgwake/connect-core';
 import { GatewayError } from '@pgwake/gateway-errors';
@@ -23,13 +23,14 @@ import {
   encodeTerminate,
   parseErrorFields,
 } from '@pgwake/pg-wire';
-import { ClientLimits, type ClientLimitsSettings, type Limit } from '@pgwake/limits';
+import { ClientLimits, type ClientLimitsSettings, type Limit, type Visit } from '@pgwake/limits';
 import { type DialAheadResult, type ProbeResult, createComputeNetwork, probeCompute } from '@pgwake/pg-dial';
 import { type LeakCheck, type TestPostgres, startLeakCheck, startTestPostgres, waitFor } from '@pgwake/testkit';
 import type { WakeOutcome } from '@pgwake/wake-api';
 import pg from 'pg';
 import {
   type ClearPasswordLogin,
+  type ClientTransport,
   LoginsAhead,
   type Session,
   type SessionDeps,
@@ -65,9 +66,18 @@ afterEach(async () => {
   await leaks.expectNothingLeft();
 });
 
+type OpenSession = Session & { readonly ended: Promise<void> };
+
+function openSession(transport: ClientTransport, deps: SessionDeps, visit: Visit): OpenSession {
+  let markEnded = () => {};
+  const ended = new Promise<void>((resolve) => (markEnded = resolve));
+  const session = startSession(transport, randomUUID() as string as SessionId, deps, visit, () => markEnded());
+  return Object.assign(session, { ended });
+}
+
 interface Gateway {
   readonly port: number;
-  readonly sessions: Session[];
+  readonly sessions: OpenSession[];
   readonly outcomes: { facts: SessionFacts; outcome: SessionOutcome }[];
   readonly wakes: { signal: AbortSignal }[];
   readonly cancelKeys: CancelKeys;
@@ -172,13 +182,13 @@ async function startGateway(options: GatewayOptions = {}): Promise<Gateway> {
     observer: { connected: () => undefined, ended: (facts, outcome) => void outcomes.push({ facts, outcome }) },
     ...overrides,
   };
-  const sessions: Session[] = [];
+  const sessions: OpenSession[] = [];
   const server: Server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
     const peer = { address: '127.0.0.1', loopback: true };
     const transport = { duplex: new SocketDuplex(socket), peer, encryption: { kind: 'unavailable' } } as const;
     const entry = limits.enter(peer.address);
     if (entry.kind === 'turnedAway') return void socket.destroy();
-    sessions.push(startSession(transport, randomUUID() as string as SessionId, deps, entry.visit));
+    sessions.push(openSession(transport, deps, entry.visit));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const gateway = {
@@ -798,18 +808,19 @@ describe('a cancel request', () => {
 
   it('from outside the allowed networks of its session does nothing', async () => {
     const gateway = await startGateway();
-    const key = gateway.cancelKeys.issue(
+    const name = gateway.cancelKeys.issue(
       {
         endpoint: 'demo' as EndpointId,
         generation: 1 as Generation,
         address: { kind: 'tcp', host: postgres.host, port: postgres.port },
         identity: { kind: 'unproven' },
-        backendKey: { pid: 1, secret: Uint8Array.of(1, 2, 3, 4) },
+        computeKey: nameOf({ pid: 1, secret: Uint8Array.of(1, 2, 3, 4) }),
         allowedNetworks: ['192.0.2.0/24'],
       },
       4,
     );
-    const canceller = new RawClient(gateway).say(encodeCancelRequest(key.pid, key.secret));
+    const { pid, secret } = keyOf(name);
+    const canceller = new RawClient(gateway).say(encodeCancelRequest(pid, secret));
     expect(await canceller.untilEnd()).toHaveLength(0);
     canceller.socket.destroy();
     await gateway.sessions[0]?.ended;

@@ -1,7 +1,7 @@
 // One client session from its first byte to its last, as a straight line: negotiate, authenticate, connect, hand over,
 // relay. Each step takes the value that proves the one before. Errors are told to the client here and nowhere else.
 
-import { type CancelKeys, secretBytesOf } from '@pgwake/cancel-keys';
+import { type CancelKeys, type KeyName, keyOf, nameOf, secretBytesOf } from '@pgwake/cancel-keys';
 import type { ScramVerifier } from '@pgwake/client-auth';
 import type { Connector, JourneyReport, JourneyResult } from '@pgwake/connect-core';
 import { GatewayError, isGatewayError, toErrorResponse } from '@pgwake/gateway-errors';
@@ -29,6 +29,7 @@ import { type Client, negotiate } from './negotiate.js';
 import type { SilenceWatch } from './silence-watch.js';
 import type { StallWatch } from './stall-watch.js';
 import { startLimit } from './time-limit.js';
+import type { WatchedRelay } from './watched-relay.js';
 
 export interface SessionDeps {
   readonly access: AccessPort;
@@ -73,22 +74,24 @@ interface CancelOutcome {
 }
 
 export interface Session {
-  /** Resolves when everything of the session is closed. Never rejects. */
-  readonly ended: Promise<void>;
   /** Ends the session as soon as it is idle outside a transaction. A session still connecting may finish that first. */
   drain(): void;
   /** Ends the session now, at a message border where that is possible. */
   end(): void;
 }
 
-/** Ends the visit with itself. */
+/**
+ * Ends the visit with itself. `onEnded`: everything of the session is closed; never before this returns. Make one function for all
+ * sessions: each keeps it.
+ */
 export function startSession(
   transport: ClientTransport,
   sessionId: SessionId,
   deps: SessionDeps,
   visit: Visit,
+  onEnded: (session: Session) => void,
 ): Session {
-  return new PgSession(transport, sessionId, deps, visit);
+  return new PgSession(transport, sessionId, deps, visit, onEnded);
 }
 
 /** What only the way to the relay needs. It is let go of there: most sessions are idle, and keep what they have for hours. */
@@ -110,26 +113,31 @@ type Reached = Extract<JourneyResult<ComputeConnection>, { ok: true }>;
 
 interface Relaying {
   readonly kind: 'relaying';
-  readonly relay: Relay;
-  readonly cancelKey: BackendKey;
 }
 
 class PgSession implements Session {
-  readonly ended: Promise<void>;
   readonly #deps: SessionDeps;
   readonly #visit: Visit;
+  readonly #onEnded: (session: Session) => void;
   #facts: SessionFacts;
   #arrival: Arrival | undefined;
   #relay: Relay | undefined;
   #draining = false;
 
-  constructor(transport: ClientTransport, sessionId: SessionId, deps: SessionDeps, visit: Visit) {
+  constructor(
+    transport: ClientTransport,
+    sessionId: SessionId,
+    deps: SessionDeps,
+    visit: Visit,
+    onEnded: (session: Session) => void,
+  ) {
     this.#deps = deps;
     this.#visit = visit;
+    this.#onEnded = onEnded;
     this.#facts = { sessionId, peer: transport.peer, encrypted: isEncrypted(transport), admitted: undefined };
     const client = { transport, reader: new LoginReader(transport.duplex) };
     this.#arrival = { stop: new AbortController(), client, ahead: undefined, journey: undefined };
-    this.ended = this.#run();
+    void this.#run();
   }
 
   drain(): void {
@@ -142,11 +150,16 @@ class PgSession implements Session {
     this.#relay?.finish(drainingWords());
   }
 
+  /** Not up to the end of the relay: an async function that waits is kept with all its promises, and this wait takes hours. */
   async #run(): Promise<void> {
     const arrived = await this.#arrive();
-    const outcome = arrived.kind === 'relaying' ? await this.#untilRelayed(arrived) : arrived;
+    if (arrived.kind !== 'relaying') this.#end(arrived);
+  }
+
+  #end(outcome: SessionOutcome): void {
     this.#visit.end();
     this.#deps.observer.ended(this.#facts, outcome);
+    this.#onEnded(this);
   }
 
   async #arrive(): Promise<Relaying | SessionOutcome> {
@@ -244,20 +257,24 @@ class PgSession implements Session {
     const { cancelKeys, stallWatch, silenceWatch } = this.#deps;
     const { endpoint, allowedNetworks } = login;
     const { address, generation, identity, backendKey } = compute;
-    const target = { endpoint, generation, address, identity, backendKey, allowedNetworks };
+    const target = { endpoint, generation, address, identity, computeKey: nameOf(backendKey), allowedNetworks };
     const cancelKey = cancelKeys.issue(target, secretBytesOf(protocolMinor));
-    const relay = handOver(client, compute, cancelKey, stallWatch, silenceWatch);
-    this.#relay = relay;
+    const watched = handOver(client, compute, keyOf(cancelKey), stallWatch, silenceWatch);
+    this.#relay = watched.relay;
+    this.#endAfter(watched, cancelKey);
     cancelKeys.share(cancelKey);
     if (this.#draining) this.drain();
     if (stop.signal.aborted) this.end();
-    return { kind: 'relaying', relay, cancelKey };
+    return { kind: 'relaying' };
   }
 
-  async #untilRelayed({ relay, cancelKey }: Relaying): Promise<SessionOutcome> {
-    const ending = await relay.ended;
-    this.#deps.cancelKeys.forget(cancelKey);
-    return { kind: 'relayed', ending };
+  /** By itself: the function that waits is kept, and with it everything that it could see where the session arrives. */
+  #endAfter(watched: WatchedRelay, cancelKey: KeyName): void {
+    void watched.relay.ended.then((ending) => {
+      watched.release();
+      this.#deps.cancelKeys.forget(cancelKey);
+      this.#end({ kind: 'relayed', ending });
+    });
   }
 
   /** Never answers, whether the key is known or not, and never wakes anything: a compute that sleeps runs no query. */

@@ -1,27 +1,29 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { ProbeResult } from '@pgwake/pg-dial';
-import { type ComputeAddress, SilenceWatch } from './silence-watch.js';
+import { type AwaitedCompute, type ComputeAddress, SilenceWatch } from './silence-watch.js';
 
 const silenceMs = 1_000;
 const lookMs = silenceMs / 4;
 /** A silence is noticed up to a quarter later. */
 const noticedMs = silenceMs + lookMs;
 
-/** A session as a watch sees it. */
-class Session {
+/** The compute of a session as a watch sees it. */
+class Session implements AwaitedCompute {
+  readonly socket = this;
   bytesRead = 0;
   paused = false;
   answerDue = false;
   readonly losses: string[] = [];
-  readonly listener = {
-    isAnswerDue: () => this.answerDue,
-    onLost: (cause: Error) => void this.losses.push(cause.message),
-  };
 
-  constructor(
-    readonly remoteAddress: string | undefined,
-    readonly remotePort: number | undefined,
-  ) {}
+  constructor(readonly address: ComputeAddress | undefined) {}
+
+  isAnswerDue(): boolean {
+    return this.answerDue;
+  }
+
+  onSilence(cause: Error): void {
+    this.losses.push(cause.message);
+  }
 
   isPaused(): boolean {
     return this.paused;
@@ -42,8 +44,8 @@ async function probe(address: ComputeAddress): Promise<ProbeResult> {
 }
 
 function watchSession(host = '192.0.2.1'): Session {
-  const session = new Session(host, 5432);
-  watch.watch(session, session.listener);
+  const session = new Session({ kind: 'tcp', host, port: 5432 });
+  watch.watch(session);
   return session;
 }
 
@@ -206,15 +208,16 @@ describe('nobody is asked', () => {
   });
 
   it('after the end of the session, on a unix socket, nor where the time is 0', async () => {
-    const ended = new Session('192.0.2.1', 5432);
-    const local = new Session(undefined, undefined);
-    const unwatched = new Session('192.0.2.1', 5432);
+    const address = { kind: 'tcp', host: '192.0.2.1', port: 5432 } as const;
+    const ended = new Session(address);
+    const local = new Session(undefined);
+    const unwatched = new Session(address);
     const all = [ended, local, unwatched];
     for (const session of all) session.answerDue = true;
-    const unwatch = watch.watch(ended, ended.listener);
-    watch.watch(local, local.listener);
-    new SilenceWatch(0, probe).watch(unwatched, unwatched.listener);
-    unwatch();
+    watch.watch(ended);
+    watch.watch(local);
+    new SilenceWatch(0, probe).watch(unwatched);
+    watch.forget(ended);
     await pass(10 * silenceMs);
     expect(asked).toEqual([]);
   });
@@ -223,13 +226,15 @@ describe('nobody is asked', () => {
 describe('the timer', () => {
   it('is one for all, and none for nobody', () => {
     expect(jest.getTimerCount()).toBe(0);
-    const unwatches = Array.from({ length: 100 }, (_, at) => {
-      const session = new Session('192.0.2.1', 5000 + (at % 10));
-      return watch.watch(session, session.listener);
-    });
+    const port = (at: number) => 5000 + (at % 10);
+    const sessions = Array.from(
+      { length: 100 },
+      (_, at) => new Session({ kind: 'tcp', host: '192.0.2.1', port: port(at) }),
+    );
+    for (const session of sessions) watch.watch(session);
     expect(jest.getTimerCount()).toBe(1);
-    for (const unwatch of unwatches) unwatch();
-    for (const unwatch of unwatches) unwatch();
+    for (const session of sessions) watch.forget(session);
+    for (const session of sessions) watch.forget(session);
     expect(jest.getTimerCount()).toBe(0);
   });
 });

@@ -13,9 +13,6 @@ const silentProbesToLose = 2;
 
 /** A socket to a compute, as Node's are. To be sampled, never per chunk. */
 export interface ListenedSocket {
-  /** Absent on a unix socket: it leads to this very machine. */
-  readonly remoteAddress?: string | undefined;
-  readonly remotePort?: number | undefined;
   readonly bytesRead: number;
   isPaused(): boolean;
 }
@@ -29,13 +26,18 @@ export interface ComputeAddress {
 /** Takes a few seconds at most. Never rejects. */
 export type Probe = (address: ComputeAddress) => Promise<ProbeResult>;
 
-export interface Listener {
-  readonly isAnswerDue: () => boolean;
-  readonly onLost: (cause: Error) => void;
+/** A compute that a session is connected to. */
+export interface AwaitedCompute {
+  /** Absent where nobody can be asked. */
+  readonly address: ComputeAddress | undefined;
+  readonly socket: ListenedSocket;
+  isAnswerDue(): boolean;
+  /** It has vanished. Called once. */
+  onSilence(cause: Error): void;
 }
 
-interface Session extends Listener {
-  readonly socket: ListenedSocket;
+/** What the last looks saw of it. */
+interface Seen {
   bytesRead: number;
   /** Since the first look that found it waiting; -1 while it is not. */
   silentLooks: number;
@@ -44,7 +46,7 @@ interface Session extends Listener {
 /** Everything that is known of one address: one question serves all sessions that wait there. */
 interface Place {
   readonly address: ComputeAddress;
-  readonly sessions: Set<Session>;
+  readonly computes: Map<AwaitedCompute, Seen>;
   silentProbes: number;
   isBeingAsked: boolean;
 }
@@ -62,26 +64,35 @@ export class SilenceWatch {
     this.#probe = probe;
   }
 
-  /** Calls `onLost` once, unless the function it gives is called first. */
-  watch(socket: ListenedSocket, listener: Listener): () => void {
-    const { remoteAddress: host, remotePort: port } = socket;
-    if (this.#silenceMs === 0 || host === undefined || port === undefined) return () => undefined;
-    const session: Session = { ...listener, socket, bytesRead: socket.bytesRead, silentLooks: -1 };
-    const place = this.#placeAt({ kind: 'tcp', host, port });
-    place.sessions.add(session);
+  /** Until it is given up, or {@link forget}. */
+  watch(compute: AwaitedCompute): void {
+    if (this.#silenceMs === 0 || compute.address === undefined) return;
+    this.#placeAt(compute.address).computes.set(compute, { bytesRead: compute.socket.bytesRead, silentLooks: -1 });
     this.#timer ??= setInterval(() => this.#look(), this.#silenceMs / looksPerSilence).unref();
-    return () => this.#forget(place, session);
+  }
+
+  /** As often as one likes. */
+  forget(compute: AwaitedCompute): void {
+    if (compute.address === undefined) return;
+    const key = keyOf(compute.address);
+    const place = this.#places.get(key);
+    if (place?.computes.delete(compute) !== true || place.computes.size > 0) return;
+    this.#places.delete(key);
+    if (this.#places.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
   }
 
   /** Counts looks instead of time: a pause of this process is no silence of a compute. */
   #look(): void {
     for (const place of this.#places.values()) {
       let isAnybodyWaiting = false;
-      for (const session of place.sessions) {
-        if (session.socket.bytesRead !== session.bytesRead) place.silentProbes = 0;
-        session.silentLooks = isSilent(session) ? session.silentLooks + 1 : -1;
-        session.bytesRead = session.socket.bytesRead;
-        isAnybodyWaiting ||= hasWaitedLong(session);
+      for (const [compute, seen] of place.computes) {
+        const { bytesRead } = compute.socket;
+        if (bytesRead !== seen.bytesRead) place.silentProbes = 0;
+        seen.silentLooks = isSilent(compute, seen) ? seen.silentLooks + 1 : -1;
+        seen.bytesRead = bytesRead;
+        isAnybodyWaiting ||= hasWaitedLong(seen);
       }
       if (isAnybodyWaiting && !place.isBeingAsked) void this.#ask(place);
     }
@@ -98,44 +109,34 @@ export class SilenceWatch {
       return;
     }
     if (result === 'alive') place.silentProbes = 0;
-    for (const session of place.sessions) session.silentLooks = Math.min(session.silentLooks, 0);
+    for (const seen of place.computes.values()) seen.silentLooks = Math.min(seen.silentLooks, 0);
   }
 
   #giveUp(place: Place): void {
     const cause = new Error(
       `no sign of life from the compute for ${this.#silenceMs} ms, nor when its address was asked`,
     );
-    for (const session of place.sessions) {
+    for (const [compute, seen] of place.computes) {
       // It may have spoken while its address was asked.
-      if (!hasWaitedLong(session) || !isSilent(session)) continue;
-      this.#forget(place, session);
-      session.onLost(cause);
+      if (!hasWaitedLong(seen) || !isSilent(compute, seen)) continue;
+      this.forget(compute);
+      compute.onSilence(cause);
     }
   }
 
   #placeAt(address: ComputeAddress): Place {
     const key = keyOf(address);
-    const place = this.#places.get(key) ?? { address, sessions: new Set(), silentProbes: 0, isBeingAsked: false };
+    const place = this.#places.get(key) ?? { address, computes: new Map(), silentProbes: 0, isBeingAsked: false };
     this.#places.set(key, place);
     return place;
   }
-
-  #forget(place: Place, session: Session): void {
-    place.sessions.delete(session);
-    if (place.sessions.size > 0) return;
-    // A place that nobody was left at may be another one by now.
-    if (this.#places.get(keyOf(place.address)) === place) this.#places.delete(keyOf(place.address));
-    if (this.#places.size > 0) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
-  }
 }
 
-function isSilent({ socket, bytesRead, isAnswerDue }: Session): boolean {
-  return socket.bytesRead === bytesRead && !socket.isPaused() && isAnswerDue();
+function isSilent(compute: AwaitedCompute, { bytesRead }: Seen): boolean {
+  return compute.socket.bytesRead === bytesRead && !compute.socket.isPaused() && compute.isAnswerDue();
 }
 
-function hasWaitedLong({ silentLooks }: Session): boolean {
+function hasWaitedLong({ silentLooks }: Seen): boolean {
   return silentLooks >= looksPerSilence;
 }
 

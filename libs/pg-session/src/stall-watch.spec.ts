@@ -1,12 +1,18 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { StallWatch } from './stall-watch.js';
+import { StallWatch, type TakingClient } from './stall-watch.js';
 
 const timeoutMs = 1_000;
 
-/** A connection as a watch sees it. */
-class Outgoing {
+/** A client as a watch sees it. */
+class Client implements TakingClient {
+  readonly outgoing = this;
   bytesWritten = 0;
   writableLength = 0;
+  stalls = 0;
+
+  onStall(): void {
+    this.stalls += 1;
+  }
 
   write(bytes: number): void {
     this.bytesWritten += bytes;
@@ -17,14 +23,11 @@ class Outgoing {
   }
 }
 
-let outgoing: Outgoing;
-let stalls: number;
-const onStall = () => void (stalls += 1);
+let client: Client;
 
 beforeEach(() => {
   jest.useFakeTimers();
-  outgoing = new Outgoing();
-  stalls = 0;
+  client = new Client();
 });
 afterEach(() => {
   jest.useRealTimers();
@@ -32,26 +35,26 @@ afterEach(() => {
 
 describe('a stall', () => {
   it('is told once, when nothing was taken for the time', () => {
-    new StallWatch(timeoutMs).watch(outgoing, onStall);
-    outgoing.write(100);
-    jest.advanceTimersByTime(timeoutMs - 1);
-    expect(stalls).toBe(0);
+    new StallWatch(timeoutMs).watch(client);
+    client.write(100);
+    jest.advanceTimersByTime(timeoutMs);
+    expect(client.stalls).toBe(0);
     jest.advanceTimersByTime(timeoutMs / 4);
-    expect(stalls).toBe(1);
+    expect(client.stalls).toBe(1);
     jest.advanceTimersByTime(10 * timeoutMs);
-    expect(stalls).toBe(1);
+    expect(client.stalls).toBe(1);
   });
 
   it('is told of a client that stops in the middle of its life', () => {
-    new StallWatch(timeoutMs).watch(outgoing, onStall);
+    new StallWatch(timeoutMs).watch(client);
     for (let round = 0; round < 20; round += 1) {
-      outgoing.write(100);
-      outgoing.send(90);
+      client.write(100);
+      client.send(90);
       jest.advanceTimersByTime(timeoutMs / 2);
     }
-    expect(stalls).toBe(0);
+    expect(client.stalls).toBe(0);
     jest.advanceTimersByTime(timeoutMs * 1.25);
-    expect(stalls).toBe(1);
+    expect(client.stalls).toBe(1);
   });
 });
 
@@ -61,33 +64,34 @@ describe('no stall', () => {
     [
       'everything is taken at once',
       () => {
-        outgoing.write(100);
-        outgoing.send(100);
+        client.write(100);
+        client.send(100);
       },
     ],
     [
       'as much waits as before, but it is something else',
       () => {
-        outgoing.write(100);
-        outgoing.send(outgoing.writableLength - 50);
+        client.write(100);
+        client.send(client.writableLength - 50);
       },
     ],
   ])('is told while %s', (_what, act: () => void) => {
-    new StallWatch(timeoutMs).watch(outgoing, onStall);
+    new StallWatch(timeoutMs).watch(client);
     for (let round = 0; round < 20; round += 1) {
       act();
       jest.advanceTimersByTime(timeoutMs / 4);
     }
-    expect(stalls).toBe(0);
+    expect(client.stalls).toBe(0);
   });
 
   it('is told after the end of the session, nor where the time is 0', () => {
-    const unwatch = new StallWatch(timeoutMs).watch(outgoing, onStall);
-    new StallWatch(0).watch(outgoing, onStall);
-    outgoing.write(100);
-    unwatch();
+    const watch = new StallWatch(timeoutMs);
+    watch.watch(client);
+    new StallWatch(0).watch(client);
+    client.write(100);
+    watch.forget(client);
     jest.advanceTimersByTime(10 * timeoutMs);
-    expect(stalls).toBe(0);
+    expect(client.stalls).toBe(0);
   });
 });
 
@@ -95,9 +99,10 @@ describe('the timer', () => {
   it('is one for all, and none for nobody', () => {
     const watch = new StallWatch(timeoutMs);
     expect(jest.getTimerCount()).toBe(0);
-    const unwatches = Array.from({ length: 100 }, () => watch.watch(new Outgoing(), onStall));
+    const clients = Array.from({ length: 100 }, () => new Client());
+    for (const each of clients) watch.watch(each);
     expect(jest.getTimerCount()).toBe(1);
-    for (const unwatch of unwatches) unwatch();
+    for (const each of clients) watch.forget(each);
     expect(jest.getTimerCount()).toBe(0);
   });
 });

@@ -10,17 +10,24 @@ import type { OutgoingProgress } from '@pgwake/relay';
 /** How often one is looked at before it counts as stalled. */
 const looksPerTimeout = 4;
 
-interface Watched {
-  readonly progress: OutgoingProgress;
-  readonly onStall: () => void;
-  sentBytes: number;
+export interface TakingClient {
+  /** Without it there is nothing to watch. */
+  readonly outgoing: OutgoingProgress | undefined;
+  /** Called once. */
+  onStall(): void;
+}
+
+/** What the last looks saw of a client for which bytes wait. */
+interface Waiting {
+  readonly sentBytes: number;
   idleLooks: number;
 }
 
 /** For all sessions of a process: one timer, and nothing per chunk. */
 export class StallWatch {
   readonly #timeoutMs: number;
-  readonly #watched = new Set<Watched>();
+  /** `undefined`: nothing waited, as with nearly all of them. */
+  readonly #watched = new Map<TakingClient, Waiting | undefined>();
   #timer: NodeJS.Timeout | undefined;
 
   /** `timeoutMs`: how long a client may take nothing, which is noticed up to a quarter later; 0 for ever. */
@@ -32,34 +39,39 @@ export class StallWatch {
     return this.#timeoutMs;
   }
 
-  /** Calls `onStall` once, unless the function it gives is called first. Without `progress` there is nothing to watch. */
-  watch(progress: OutgoingProgress | undefined, onStall: () => void): () => void {
-    if (this.#timeoutMs === 0 || progress === undefined) return () => undefined;
-    const watched: Watched = { progress, onStall, sentBytes: sentBytesOf(progress), idleLooks: 0 };
-    this.#watched.add(watched);
+  /** Until it stalls, or {@link forget}. */
+  watch(client: TakingClient): void {
+    if (this.#timeoutMs === 0 || client.outgoing === undefined) return;
+    this.#watched.set(client, undefined);
     this.#timer ??= setInterval(() => this.#look(), this.#timeoutMs / looksPerTimeout).unref();
-    return () => this.#forget(watched);
   }
 
-  /** Counts looks instead of time: after a pause of this process nobody is accused of what it did not read. */
-  #look(): void {
-    for (const watched of this.#watched) {
-      const sentBytes = sentBytesOf(watched.progress);
-      const stands = watched.progress.writableLength > 0 && sentBytes === watched.sentBytes;
-      watched.idleLooks = stands ? watched.idleLooks + 1 : 0;
-      watched.sentBytes = sentBytes;
-      if (watched.idleLooks < looksPerTimeout) continue;
-      this.#forget(watched);
-      watched.onStall();
-    }
-  }
-
-  #forget(watched: Watched): void {
-    this.#watched.delete(watched);
+  /** As often as one likes. */
+  forget(client: TakingClient): void {
+    this.#watched.delete(client);
     if (this.#watched.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
   }
+
+  /** Counts looks instead of time: after a pause of this process nobody is accused of what it did not read. */
+  #look(): void {
+    for (const [client, before] of this.#watched) {
+      const waiting = lookAt(client, before);
+      if (waiting !== before) this.#watched.set(client, waiting);
+      if (waiting?.idleLooks !== looksPerTimeout) continue;
+      this.forget(client);
+      client.onStall();
+    }
+  }
+}
+
+function lookAt({ outgoing }: TakingClient, before: Waiting | undefined): Waiting | undefined {
+  if (outgoing === undefined || outgoing.writableLength === 0) return undefined;
+  const sentBytes = sentBytesOf(outgoing);
+  if (before?.sentBytes !== sentBytes) return { sentBytes, idleLooks: 0 };
+  before.idleLooks += 1;
+  return before;
 }
 
 /** A write counts once the system has all of it, so whoever takes less than one chunk in all that time counts as stalled. */

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { type ConnectionOptions, type TLSSocket, connect } from 'node:tls';
 import { type CertificatePem, makeCertificate } from '@pgwake/local-certificate';
 import { type LeakCheck, startLeakCheck, waitFor } from '@pgwake/testkit';
-import { type CertificateStore, openCertificateStore, startTls } from './index.js';
+import { type CertificateStore, createProtocolChoice, openCertificateStore, startTls } from './index.js';
 import { explainInvalidity } from './server-certificate.js';
 import type { TlsSettings } from './tls-settings.js';
 
@@ -77,7 +77,7 @@ async function serve(store: CertificateStore): Promise<{ port: number; refusals:
   const server: Server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
     const options = {
       certificate: store.current,
-      alpnProtocols: ['postgresql'],
+      chooseProtocol: createProtocolChoice(['postgresql']),
       limit: AbortSignal.timeout(10_000),
     };
     startTls(socket, options, (secured) => {
@@ -203,7 +203,7 @@ describe('the oldest version of TLS', () => {
     const server = createServer({ pauseOnConnect: true }, (socket) => {
       void startTls(
         socket,
-        { certificate: store.current, alpnProtocols: [], limit: AbortSignal.timeout(10_000) },
+        { certificate: store.current, chooseProtocol: createProtocolChoice([]), limit: AbortSignal.timeout(10_000) },
         (secured) => secured.on('error', () => undefined).resume(),
       );
     });

@@ -8,7 +8,7 @@ import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { makeCertificate } from '@pgwake/local-certificate';
 import { feedHello } from './feed-hello.js';
 import { type ServerCertificate, createServerCertificate } from './server-certificate.js';
-import { startTls } from './start-tls.js';
+import { createProtocolChoice, startTls } from './start-tls.js';
 
 const headerBytes = 5;
 const opened: { destroy(): unknown }[] = [];
@@ -44,7 +44,7 @@ const secureClient = (ecdhCurve: string) => (port: number) =>
   connect({ host: '127.0.0.1', port, rejectUnauthorized: false, ecdhCurve });
 
 async function serve(raw: Socket, hello: Buffer): Promise<TLSSocket> {
-  const options = { certificate, alpnProtocols: [], hello, limit: AbortSignal.timeout(10_000) };
+  const options = { certificate, chooseProtocol: createProtocolChoice([]), hello, limit: AbortSignal.timeout(10_000) };
   return startTls(raw, options, (secured) => secured.on('error', () => undefined));
 }
 

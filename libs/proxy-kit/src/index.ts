@@ -8,7 +8,7 @@ export { type ProxyOptions, createProxyProviders } from './proxy-providers.js';
 export { type ProxySettings, proxySettings } from './proxy-settings.js';
 export { type CertificateObserver, type CertificateStore, openCertificateStore } from './certificate-store.js';
 export type { ServerCertificate } from './server-certificate.js';
-export { type TlsOptions, startTls } from './start-tls.js';
+export { type ProtocolChoice, type TlsOptions, createProtocolChoice, startTls } from './start-tls.js';
 export { type ProxyHeader, parseProxyHeader } from './proxy-header.js';
 export { readProxyHeader } from './read-proxy-header.js';
 export { bareDomain } from './bare-domain.js';

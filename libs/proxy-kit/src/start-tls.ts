@@ -8,11 +8,18 @@ import type { ServerCertificate } from './server-certificate.js';
 
 export interface TlsOptions {
   readonly certificate: ServerCertificate;
-  /** A client that offers protocols by ALPN, but none of these, is refused; one that offers none gets through. */
-  readonly alpnProtocols: readonly string[];
+  readonly chooseProtocol: ProtocolChoice;
   /** What was read of the handshake before. Whoever reads all of its first record saves the memory that feed-hello.ts tells of. */
   readonly hello?: Uint8Array;
   readonly limit: AbortSignal;
+}
+
+/** For ALPN. Made once for all connections: each socket keeps it. */
+export type ProtocolChoice = NonNullable<TLSSocketOptions['ALPNCallback']>;
+
+/** The first of `ours` that the client offers. One that offers protocols, but none of them, is refused; one that offers none gets through. */
+export function createProtocolChoice(ours: readonly string[]): ProtocolChoice {
+  return ({ protocols }) => ours.find((name) => protocols.includes(name));
 }
 
 /**
@@ -20,18 +27,25 @@ export interface TlsOptions {
  * Rejects with CLIENT_GONE when the handshake fails, with CLIENT_CERTIFICATE_REFUSED, or with the reason of `limit`.
  */
 export function startTls<T>(raw: Socket, options: TlsOptions, take: (secured: TLSSocket) => T): Promise<T> {
-  const { certificate, alpnProtocols, hello, limit } = options;
+  const { certificate, chooseProtocol, hello, limit } = options;
   const socket = new TLSSocket(raw, {
     isServer: true,
     secureContext: certificate.context,
     // Not ALPNProtocols: of those every socket would hold a copy in Node's pool, and with it as much of the pool as stands there.
-    ALPNCallback: createChoice(alpnProtocols),
+    ALPNCallback: chooseProtocol,
     requestCert: certificate.clientCert !== 'off',
     rejectUnauthorized: certificate.clientCert === 'required',
   });
+  forgetConnect(raw);
   return new Promise((resolve, reject) => {
-    const giveUp = (reason: unknown) => {
+    const stopListening = () => {
       limit.removeEventListener('abort', onLimit);
+      socket.off('error', onError).off('end', onGone).off('close', onGone);
+    };
+    const giveUp = (reason: unknown) => {
+      stopListening();
+      // An error after this one would end the process.
+      socket.on('error', ignore);
       socket.destroy();
       reject(reason as Error);
     };
@@ -40,17 +54,13 @@ export function startTls<T>(raw: Socket, options: TlsOptions, take: (secured: TL
     const onGone = () => giveUp(new GatewayError('CLIENT_GONE', { detail: 'the client left in the TLS handshake' }));
     const onLimit = () => giveUp(limit.reason);
     limit.addEventListener('abort', onLimit, { once: true });
-    // Stays until the taker has a listener of its own: an error after a failed handshake would end the process.
-    socket.on('error', onError);
-    socket.once('end', onGone);
-    socket.once('close', onGone);
+    socket.on('error', onError).on('end', onGone).on('close', onGone);
     socket.once('secure', () => {
+      // Before the taker listens: a third listener of an event makes room for twenty, for as long as the socket lives.
+      stopListening();
       try {
         refuseUnverified(socket);
-        const taken = take(socket);
-        limit.removeEventListener('abort', onLimit);
-        socket.off('error', onError).off('end', onGone).off('close', onGone);
-        resolve(taken);
+        resolve(take(socket));
       } catch (error) {
         giveUp(error);
       }
@@ -59,9 +69,16 @@ export function startTls<T>(raw: Socket, options: TlsOptions, take: (secured: TL
   });
 }
 
-/** Made out here: the socket keeps it, and with it everything that a closure where the handshake goes on could see. */
-function createChoice(ours: readonly string[]): NonNullable<TLSSocketOptions['ALPNCallback']> {
-  return ({ protocols }) => ours.find((name) => protocols.includes(name));
+/**
+ * The TLS socket waits to hear that its carrier has connected, which it has, and both would keep what it waits with. One by one:
+ * after removeAllListeners Node keeps the listeners that are left in something larger.
+ */
+function forgetConnect(carrier: Socket): void {
+  for (const listener of carrier.rawListeners('connect')) carrier.off('connect', listener as () => void);
+}
+
+function ignore(): void {
+  // It was given up for another reason, which has been told.
 }
 
 interface VerifyingHandle {
