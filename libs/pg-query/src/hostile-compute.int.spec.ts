@@ -84,6 +84,14 @@ function answerReset(bytes = concatBytes(discarded, seeded, own)): Step {
   return answer(frontendTag.sync, bytes);
 }
 
+/** A request and the reset behind it, once both are there. */
+function answerBoth(bytes: Uint8Array): Step {
+  return async (client) => {
+    for (let syncs = 0; syncs < 2;) if ((await client.readMessage()).tag === frontendTag.sync) syncs += 1;
+    await client.write(bytes);
+  };
+}
+
 /** A reset for itself, with a message before. */
 function answerResetAfterwards(before = set, bytes = concatBytes(discarded, seeded, own)): Step[] {
   return [answer(frontendTag.query, before), answerReset(bytes)];
@@ -240,6 +248,20 @@ describe('a reset', () => {
     await connect(answerRequest(rightAnswer), answerReset(bytes), ...answerResetAfterwards());
     await ask(connection, 'SELECT 1');
     expect(await connection.reset()).toBe(true);
+  });
+
+  it('is done when its answer is in one piece with that to the request', async () => {
+    await connect(answerBoth(concatBytes(rightAnswer, discarded, seeded, own)));
+    const answer = ask(connection, 'SELECT 1');
+    expect(await connection.reset()).toBe(true);
+    expect(await answer).toMatchObject({ outcome: { kind: 'done' }, rows: [['1']] });
+  });
+
+  it.each(wrong)('is done once more when %s, in one piece with the answer to the request', async (_, bytes) => {
+    await connect(answerBoth(concatBytes(rightAnswer, bytes)), ...answerResetAfterwards());
+    const answer = ask(connection, 'SELECT 1');
+    expect(await connection.reset()).toBe(true);
+    expect(await answer).toMatchObject({ outcome: { kind: 'done' }, rows: [['1']] });
   });
 
   it.each(wrong)('is none when %s, twice', async (_, bytes) => {

@@ -10,3 +10,4 @@ export {
 export type { QueryRequest, Statement, TransactionOptions } from './query-request.js';
 export type { QueryFailure } from './request-exchange.js';
 export type { ResultSink } from './result-sink.js';
+export { endOfTurn } from './end-of-turn.js';

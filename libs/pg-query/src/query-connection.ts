@@ -9,12 +9,14 @@ import { type ComputeConnection, type ComputeNetwork, sendCancel } from '@pgwake
 import { FrontendWriter, MessageScanner, backendTag, encodeTerminate, parseParameterStatus } from '@pgwake/pg-wire';
 import type { AbortNotice } from './abort-notice.js';
 import { CommandExchange } from './command-exchange.js';
+import { endOfTurn } from './end-of-turn.js';
 import type { Exchange } from './exchange.js';
 import { type QueryRequest, encodeRequest } from './query-request.js';
 import { type QueryFailure, RequestExchange } from './request-exchange.js';
 import { type CommandBatch, type Resets, createResets, encodeCheck } from './reset-commands.js';
 import type { ResultSink } from './result-sink.js';
 import { notSupported } from './server-error.js';
+import { descriptorOf, writeNow } from './write-now.js';
 
 export interface QueryConnectionSettings {
   /** A message of the compute that announces more ends the connection: RESULT_TOO_LARGE, before memory is taken for it. */
@@ -34,9 +36,9 @@ export interface QueryConnection {
   /** Whether anything of a request went out since the login or the last reset. */
   readonly touched: boolean;
   /**
-   * Sends the request before it returns. One at a time, and a reset before the next; anything else is a mistake of the
-   * caller, which throws. Never rejects: QUERY_FAILED with all of Postgres' words, COMPUTE_LOST_IN_QUERY when nobody
-   * knows what became of it, COMPUTE_LOST when nothing of it was sent, RESULT_TOO_LARGE.
+   * Has the request sent by the end of this turn of the event loop. One at a time, and a reset before the next; anything
+   * else is a mistake of the caller, which throws. Never rejects: QUERY_FAILED with all of Postgres' words,
+   * COMPUTE_LOST_IN_QUERY when nobody knows what became of it, COMPUTE_LOST when nothing of it was sent, RESULT_TOO_LARGE.
    *
    * When `signal` is aborted the compute is asked to cancel, and the answer is the signal's reason (CLIENT_GONE unless it
    * is a GatewayError) as soon as it is certain that the cancel can hit nothing else, or that the connection is ended.
@@ -92,8 +94,11 @@ class SocketQueryConnection implements QueryConnection {
   /** A cancel is on its way to the compute, or has been. */
   #cancelling: Promise<void> | undefined;
   readonly #resets: Resets;
-  /** To be sent when whoever runs now is done. */
-  #unsent: FrontendWriter | undefined;
+  /** -1 under TLS. */
+  readonly #descriptor: number;
+  /** To be sent at the end of the turn. */
+  readonly #unsent = new FrontendWriter();
+  #flushes = false;
   #onClosed: (() => void) | undefined;
 
   constructor(parts: QueryConnectionParts) {
@@ -102,6 +107,7 @@ class SocketQueryConnection implements QueryConnection {
     this.generation = generation;
     this.pid = connection.backendKey.pid;
     this.#socket = connection.socket;
+    this.#descriptor = connection.socket === connection.carrier ? descriptorOf(connection.socket) : -1;
     this.#scanner = new MessageScanner({ maxBodyBytes: settings.maxMessageBytes });
     this.#resets = createResets(parts.user);
     const socket = this.#socket;
@@ -126,10 +132,10 @@ class SocketQueryConnection implements QueryConnection {
       throw new Error('one request at a time, and a reset before the next');
     if (signal.aborted) return failed(abortError(signal));
     if (this.closed) return failed(new GatewayError('COMPUTE_LOST'));
-    let encoded: FrontendWriter;
     try {
-      encoded = encodeRequest(request);
+      encodeRequest(request, this.#unsent);
     } catch (error) {
+      this.#unsent.clear();
       if (!isGatewayError(error)) throw error;
       return failed(error);
     }
@@ -139,7 +145,7 @@ class SocketQueryConnection implements QueryConnection {
     this.#leavesTraces = request.statements.some(({ text }) => mentionsTraces.test(text));
     this.#mayStayOpen =
       request.transaction !== undefined || request.statements.some(({ text }) => opensBlock.test(text));
-    this.#send(encoded, exchange);
+    this.#sendSoon(exchange);
     const onAbort = () => this.#cancel(exchange);
     signal.addEventListener('abort', onAbort, { once: true });
     await exchange.ended;
@@ -211,27 +217,40 @@ class SocketQueryConnection implements QueryConnection {
 
   #sendCommand({ bytes, answer }: CommandBatch): CommandExchange {
     const exchange = new CommandExchange(answer);
-    this.#send((this.#unsent ?? new FrontendWriter()).messages(bytes), exchange);
+    this.#unsent.messages(bytes);
+    this.#sendSoon(exchange);
     return exchange;
   }
 
-  /** What is sent by whoever runs now, a request and the reset behind it, goes out in one system call. */
-  #send(unsent: FrontendWriter, exchange: Exchange): void {
+  /** What is sent in one turn, a request and the reset behind it, goes out in one system call. */
+  #sendSoon(exchange: Exchange): void {
     this.#exchanges.push(exchange);
-    // As a reaction to a promise: it comes before any I/O, and Node's own queue for that costs several times as much.
-    if (this.#unsent === undefined) void resolved.then(this.#flush);
-    this.#unsent = unsent;
+    if (this.#flushes) return;
+    this.#flushes = true;
+    void endOfTurn().then(this.#flush);
   }
 
   readonly #flush = (): void => {
-    const unsent = this.#unsent;
-    this.#unsent = undefined;
-    if (unsent !== undefined && !this.closed) this.#socket.write(unsent.bytes());
+    if (!this.#flushes) return;
+    this.#flushes = false;
+    if (!this.closed) this.#write(this.#unsent.bytes());
+    this.#unsent.clear();
   };
+
+  /** `bytes` are the caller's again. */
+  #write(bytes: Uint8Array): void {
+    const socket = this.#socket;
+    // Once it is destroyed its descriptor may be another socket's.
+    const isFree = this.#descriptor >= 0 && !socket.destroyed && socket.writableLength === 0;
+    const sent = isFree ? writeNow(this.#descriptor, bytes) : 0;
+    if (sent < bytes.length) socket.write(Buffer.from(bytes.subarray(sent)));
+  }
 
   #cancel(exchange: RequestExchange): void {
     if (exchange.status !== undefined || this.closed) return;
     exchange.discard();
+    // The cancel must not be there before it.
+    this.#flush();
     this.#socket.resume();
     this.#cancelling = this.#requestCancel(exchange);
   }
@@ -254,8 +273,8 @@ class SocketQueryConnection implements QueryConnection {
   }
 
   readonly #onData = (chunk: Uint8Array): void => {
-    if (this.#scanner.isBetweenMessages && this.#exchanges[0]?.takeWhole(chunk)) return void this.#exchanges.shift();
     this.#scanner.push(chunk);
+    if (this.#isRestWhole()) return;
     let pause = false;
     try {
       while (!this.closed) {
@@ -269,6 +288,7 @@ class SocketQueryConnection implements QueryConnection {
         else if (step === 'over') {
           this.#exchanges.shift();
           pause = false;
+          if (this.#isRestWhole()) break;
         } else if (step === 'outOfTurn') this.#lose(outOfTurn(tag));
         else if (step === 'close') this.#lose(lost('the compute ended the session'));
         else if (step === 'refuseCopy') this.#refuseCopy();
@@ -279,6 +299,15 @@ class SocketQueryConnection implements QueryConnection {
     }
     if (pause && !this.closed) this.#socket.pause();
   };
+
+  /** Whether all that is left of the chunk is one whole answer, such as that to a reset: then it is taken. */
+  #isRestWhole(): boolean {
+    const next = this.#exchanges[0];
+    if (next === undefined || !this.#scanner.isBetweenMessages || !next.takeWhole(this.#scanner.rest)) return false;
+    this.#exchanges.shift();
+    this.#scanner.dropRest();
+    return true;
+  }
 
   /** What a compute may say at any time. It is nobody's answer. */
   #isOutOfBand(tag: number, body: Uint8Array): boolean {
@@ -315,8 +344,6 @@ class SocketQueryConnection implements QueryConnection {
     this.#onClosed?.();
   }
 }
-
-const resolved = Promise.resolve();
 
 /** What DISCARD ALL does not take back and nobody can see from outside: connections that dblink keeps by name. */
 const mentionsTraces = /dblink/i;
