@@ -5,6 +5,7 @@ export {
   type QueryConnectionParts,
   type QueryConnectionSettings,
   type QueryOutcome,
+  type WatchSilence,
   createQueryConnection,
 } from './query-connection.js';
 export type { QueryRequest, Statement, TransactionOptions } from './query-request.js';

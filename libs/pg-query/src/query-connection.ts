@@ -23,7 +23,18 @@ export interface QueryConnectionSettings {
   readonly maxMessageBytes: number;
   /** How long a request may go on after its cancel was asked for. Then the connection is ended. */
   readonly cancelLimitMs: number;
+  /** Left out: a compute that vanishes in the middle of an answer is noticed when the kernel gives up, or the caller does. */
+  readonly watchSilence?: WatchSilence;
 }
+
+/**
+ * Told of a socket to a compute, and whether something has to come from there: a machine that vanishes says nothing. Calls
+ * `onLost` once, when it is sure of that. Gives what ends the watch.
+ */
+export type WatchSilence = (
+  socket: Socket,
+  listener: { readonly isAnswerDue: () => boolean; readonly onLost: (cause: Error) => void },
+) => () => void;
 
 export type QueryOutcome = { readonly kind: 'done' } | ({ readonly kind: 'failed' } & QueryFailure);
 
@@ -100,6 +111,7 @@ class SocketQueryConnection implements QueryConnection {
   readonly #unsent = new FrontendWriter();
   #flushes = false;
   #onClosed: (() => void) | undefined;
+  readonly #endWatch: (() => void) | undefined;
 
   constructor(parts: QueryConnectionParts) {
     const { connection, generation, settings } = parts;
@@ -115,6 +127,10 @@ class SocketQueryConnection implements QueryConnection {
     socket.on('error', (error) => this.#lose(lost(error.message)));
     socket.on('end', () => this.#lose(lost('the compute closed the connection')));
     socket.on('close', () => this.#lose(lost('the connection closed')));
+    this.#endWatch = settings.watchSilence?.(socket, {
+      isAnswerDue: () => this.#exchanges.length > 0,
+      onLost: (cause) => this.#lose(lost(cause.message)),
+    });
     // It may have failed between the dial and now; its events are over then.
     if (socket.destroyed || socket.readableEnded) this.#lose(lost('the compute closed the connection'));
     if (connection.residue.length > 0) this.#onData(connection.residue);
@@ -340,6 +356,7 @@ class SocketQueryConnection implements QueryConnection {
     this.closed = true;
     if (when === 'afterWrites') this.#socket.destroySoon();
     else this.#socket.destroy();
+    this.#endWatch?.();
     for (const exchange of this.#exchanges.splice(0)) exchange.lose(error);
     this.#onClosed?.();
   }
