@@ -28,7 +28,8 @@ export class DirectRequest extends IncomingMessage {
       return true;
     }
     // The stream has to end too: only then does Node let go of the request, and with it of the password in its headers.
-    if (!endAtOnce(this)) super.push(null);
+    // To whom it was answered before it was complete, Node listens for that itself ("is let go of ...").
+    if (this.listenerCount('end') > 0 || !endAtOnce(this)) super.push(null);
     this.#reader.onEnd();
     return false;
   }
