@@ -9,14 +9,13 @@ import { type ComputeConnection, type ComputeNetwork, sendCancel } from '@pgwake
 import { FrontendWriter, MessageScanner, backendTag, encodeTerminate, parseParameterStatus } from '@pgwake/pg-wire';
 import type { AbortNotice } from './abort-notice.js';
 import { CommandExchange } from './command-exchange.js';
-import { endOfTurn } from './end-of-turn.js';
 import type { Exchange } from './exchange.js';
+import { Outbox } from './outbox.js';
 import { type QueryRequest, encodeRequest } from './query-request.js';
 import { type QueryFailure, RequestExchange } from './request-exchange.js';
 import { type CommandBatch, type Resets, createResets, encodeCheck } from './reset-commands.js';
 import type { ResultSink } from './result-sink.js';
 import { notSupported } from './server-error.js';
-import { descriptorOf, writeNow } from './write-now.js';
 
 export interface QueryConnectionSettings {
   /** A message of the compute that announces more ends the connection: RESULT_TOO_LARGE, before memory is taken for it. */
@@ -105,11 +104,7 @@ class SocketQueryConnection implements QueryConnection {
   /** A cancel is on its way to the compute, or has been. */
   #cancelling: Promise<void> | undefined;
   readonly #resets: Resets;
-  /** -1 under TLS. */
-  readonly #descriptor: number;
-  /** To be sent at the end of the turn. */
-  readonly #unsent = new FrontendWriter();
-  #flushes = false;
+  readonly #outbox: Outbox;
   #onClosed: (() => void) | undefined;
   readonly #endWatch: (() => void) | undefined;
 
@@ -119,7 +114,7 @@ class SocketQueryConnection implements QueryConnection {
     this.generation = generation;
     this.pid = connection.backendKey.pid;
     this.#socket = connection.socket;
-    this.#descriptor = connection.socket === connection.carrier ? descriptorOf(connection.socket) : -1;
+    this.#outbox = new Outbox(connection);
     this.#scanner = new MessageScanner({ maxBodyBytes: settings.maxMessageBytes });
     this.#resets = createResets(parts.user);
     const socket = this.#socket;
@@ -149,9 +144,9 @@ class SocketQueryConnection implements QueryConnection {
     if (signal.aborted) return failed(abortError(signal));
     if (this.closed) return failed(new GatewayError('COMPUTE_LOST'));
     try {
-      encodeRequest(request, this.#unsent);
+      encodeRequest(request, this.#outbox.writer);
     } catch (error) {
-      this.#unsent.clear();
+      this.#outbox.writer.clear();
       if (!isGatewayError(error)) throw error;
       return failed(error);
     }
@@ -233,40 +228,21 @@ class SocketQueryConnection implements QueryConnection {
 
   #sendCommand({ bytes, answer }: CommandBatch): CommandExchange {
     const exchange = new CommandExchange(answer);
-    this.#unsent.messages(bytes);
+    this.#outbox.writer.messages(bytes);
     this.#sendSoon(exchange);
     return exchange;
   }
 
-  /** What is sent in one turn, a request and the reset behind it, goes out in one system call. */
   #sendSoon(exchange: Exchange): void {
     this.#exchanges.push(exchange);
-    if (this.#flushes) return;
-    this.#flushes = true;
-    void endOfTurn().then(this.#flush);
-  }
-
-  readonly #flush = (): void => {
-    if (!this.#flushes) return;
-    this.#flushes = false;
-    if (!this.closed) this.#write(this.#unsent.bytes());
-    this.#unsent.clear();
-  };
-
-  /** `bytes` are the caller's again. */
-  #write(bytes: Uint8Array): void {
-    const socket = this.#socket;
-    // Once it is destroyed its descriptor may be another socket's.
-    const isFree = this.#descriptor >= 0 && !socket.destroyed && socket.writableLength === 0;
-    const sent = isFree ? writeNow(this.#descriptor, bytes) : 0;
-    if (sent < bytes.length) socket.write(Buffer.from(bytes.subarray(sent)));
+    this.#outbox.sendSoon();
   }
 
   #cancel(exchange: RequestExchange): void {
     if (exchange.status !== undefined || this.closed) return;
     exchange.discard();
     // The cancel must not be there before it.
-    this.#flush();
+    this.#outbox.flush();
     this.#socket.resume();
     this.#cancelling = this.#requestCancel(exchange);
   }

@@ -8,6 +8,7 @@ import { ArrivalList } from '@pgwake/arrival-list';
 import type { Clock } from '@pgwake/connect-core';
 import { GatewayError } from '@pgwake/gateway-errors';
 import { type EndpointId, type Generation, millis } from '@pgwake/ids';
+import { Patience } from './patience.js';
 import { type Entry, type Place, Places, type PoolKey, type Room, type Waiter } from './places.js';
 import type { CallOff, CloseReason, PoolObserver, PooledConnection } from './ports.js';
 import { type PoolSettings, completeSettings } from './settings.js';
@@ -53,12 +54,6 @@ export function createSqlPool<C extends PooledConnection>(deps: SqlPoolDeps): Sq
   return new Pool(deps);
 }
 
-/** Who waits for a connection, and until when. */
-interface Patience<C extends PooledConnection> {
-  readonly waiter: Waiter<C>;
-  readonly untilMs: number;
-}
-
 class Pool<C extends PooledConnection> implements SqlPool<C> {
   readonly #settings: PoolSettings;
   readonly #clock: Clock;
@@ -66,9 +61,7 @@ class Pool<C extends PooledConnection> implements SqlPool<C> {
   readonly #places: Places<C>;
   /** Those whose request is over, the one due first standing first. */
   readonly #resetting = new ArrivalList<Entry<C>>();
-  /** One limit for all, so who came first stands first; and one timer, as most are served long before it. */
-  readonly #patient = new ArrivalList<Patience<C>>();
-  #looksForImpatient = false;
+  readonly #patience: Patience<Waiter<C>>;
   #draining: { readonly ended: Promise<void>; readonly end: () => void } | undefined;
   #sweeping = false;
   /** Aborted when there is nothing left to be looked after. */
@@ -79,6 +72,12 @@ class Pool<C extends PooledConnection> implements SqlPool<C> {
     this.#clock = clock;
     this.#observer = observer;
     this.#places = new Places(this.#settings, observer);
+    this.#patience = new Patience<Waiter<C>>({
+      clock,
+      limitMs: this.#settings.waitLimitMs,
+      over: this.#over.signal,
+      onImpatient: (waiter) => this.#refuseImpatient(waiter),
+    });
   }
 
   async use<R>(request: PoolRequest<C>, work: (connection: C) => Promise<R>): Promise<R> {
@@ -173,7 +172,7 @@ class Pool<C extends PooledConnection> implements SqlPool<C> {
       const room = this.#places.room(key.endpoint);
       const onAbort = (): void => waiter.refuse(abort.reason);
       const leave = (): void => {
-        this.#patient.remove(patience);
+        this.#patience.remove(turn);
         abort.removeEventListener('abort', onAbort);
       };
       const waiter: Waiter<C> = {
@@ -192,31 +191,14 @@ class Pool<C extends PooledConnection> implements SqlPool<C> {
         standing: undefined,
       };
       this.#places.wait(room, waiter);
-      const patience = this.#patient.add({ waiter, untilMs: this.#clock.now() + this.#settings.waitLimitMs });
+      const turn = this.#patience.add(waiter);
       abort.addEventListener('abort', onAbort, { once: true });
-      this.#lookForImpatient();
     });
   }
 
-  #lookForImpatient(): void {
-    const next = this.#patient.first;
-    if (this.#looksForImpatient || next === undefined) return;
-    this.#looksForImpatient = true;
-    this.#clock.sleep(millis(Math.max(0, next.untilMs - this.#clock.now())), this.#over.signal).then(
-      () => this.#refuseImpatient(),
-      () => undefined, // drained
-    );
-  }
-
-  #refuseImpatient(): void {
-    this.#looksForImpatient = false;
-    const nowMs = this.#clock.now();
-    for (const { waiter, untilMs } of this.#patient.toArray()) {
-      if (untilMs > nowMs) break;
-      this.#observer.onRefused('waitedTooLong');
-      waiter.refuse(new GatewayError('POOL_FULL', { detail: `waited ${this.#settings.waitLimitMs} ms` }));
-    }
-    this.#lookForImpatient();
+  #refuseImpatient(waiter: Waiter<C>): void {
+    this.#observer.onRefused('waitedTooLong');
+    waiter.refuse(new GatewayError('POOL_FULL', { detail: `waited ${this.#settings.waitLimitMs} ms` }));
   }
 
   async #open(room: Room<C>, { key, open }: PoolRequest<C>): Promise<Entry<C>> {
