@@ -7,7 +7,7 @@ type Request = Pick<IncomingMessage, 'complete'>;
 
 interface Response {
   readonly headersSent: boolean;
-  once(event: 'close', listener: () => void): unknown;
+  on(event: 'close', listener: () => void): unknown;
 }
 
 export class AnswersDue {
@@ -19,7 +19,7 @@ export class AnswersDue {
   began(request: Request, response: Response): void {
     this.#latest = { request, response };
     this.#due += 1;
-    response.once('close', () => {
+    response.on('close', () => {
       this.#due -= 1;
       // It has the password in its headers, and the connection may stay open for long.
       if (this.#latest?.request === request && request.complete) this.#latest = undefined;

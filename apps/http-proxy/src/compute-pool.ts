@@ -51,7 +51,7 @@ export function createComputePool({ pool, connector, network, connection, onJour
     use(wanted, work) {
       const { caller, pooled, abort } = wanted;
       return pool.use(
-        { key: caller.poolKey, reuse: pooled, open: () => open(wanted), signal: () => abort.signal },
+        { key: caller.poolKey, reuse: pooled, open: () => open(wanted), abort, signal: () => abort.signal },
         work,
       );
     },

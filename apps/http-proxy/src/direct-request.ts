@@ -28,8 +28,21 @@ export class DirectRequest extends IncomingMessage {
       return true;
     }
     // The stream has to end too: only then does Node let go of the request, and with it of the password in its headers.
-    const more = super.push(null);
+    // To whom it was answered before it was complete, Node listens for that itself ("is let go of ...").
+    if (this.listenerCount('end') > 0 || !endAtOnce(this)) super.push(null);
     this.#reader.onEnd();
-    return more;
+    return false;
   }
+}
+
+/** How Node ends requests that have no body: at once, where a stream takes several ticks. It is not in its types. */
+interface MayEndAtOnce {
+  _dumpAndCloseReadable?(): void;
+}
+
+/** False: this Node has no such way. */
+function endAtOnce(request: object): boolean {
+  const { _dumpAndCloseReadable: end } = request as MayEndAtOnce;
+  end?.call(request);
+  return end !== undefined;
 }

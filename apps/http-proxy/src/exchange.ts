@@ -53,9 +53,15 @@ const forPages: Headers = [
 /** Longer ones are not copied. */
 const longestCopiedBytes = 16 * 1024;
 
-/** Sends the head of an answer. */
-export function writeHead({ request, response, id }: Exchange, status: number, headers: Headers): void {
+/** Sends the head of an answer, of which it is known how long it will be, or not. */
+export function writeHead(
+  { request, response, id }: Exchange,
+  status: number,
+  headers: Headers,
+  lengthBytes?: number,
+): void {
   const lines = ['cache-control', 'no-store', 'neon-request-id', id, ...headers];
+  if (lengthBytes !== undefined) lines.push('content-length', lengthBytes);
   if (request.headers.origin !== undefined) lines.push(...forPages);
   // Node writes a list as it stands; of an object it first makes one.
   if (response instanceof ServerResponse) response.writeHead(status, lines);
@@ -65,7 +71,7 @@ export function writeHead({ request, response, id }: Exchange, status: number, h
 /** Sends a whole answer. `body` is the caller's again when this returns true. */
 export function answer(exchange: Exchange, status: number, headers: Headers, body: Uint8Array): boolean {
   const { response } = exchange;
-  writeHead(exchange, status, [...headers, 'content-length', body.length]);
+  writeHead(exchange, status, headers, body.length);
   if (body.length > longestCopiedBytes || !(response instanceof ServerResponse)) {
     response.end(body);
     return false;

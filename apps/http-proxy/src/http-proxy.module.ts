@@ -3,7 +3,8 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { StartupError, systemClock } from '@pgwake/nest-kit';
 import { type PasswordCheck, createPasswordCheck } from '@pgwake/password-check';
-import type { QueryConnection } from '@pgwake/pg-query';
+import type { QueryConnection, WatchSilence } from '@pgwake/pg-query';
+import { type SessionDeps, type SilenceWatch, computeAddressOf } from '@pgwake/pg-session';
 import {
   type CertificateStore,
   type ClientDoor,
@@ -59,12 +60,18 @@ function createDoor(settings: HttpProxySettings, log: Logger, parts: ProxyParts)
   const { access } = parts;
   // One for requests and sessions: what is known of a password, and the turns of endpoints, hold for both.
   const passwords = createPasswordCheck({ access, verifiers: 'recent', now: () => systemClock.now() });
+  const sessions = createSessionDeps(
+    // Whether clients need TLS is said by PGWAKE_HTTP_TLS. Drivers send the password unasked, with the startup packet.
+    { ...settings, requireTls: 'never', passwordMethod: 'cleartext' },
+    // And who sends it unasked computes nothing meanwhile.
+    { ...parts, passwords, loginsAhead: undefined },
+  );
   const door = new HttpDoor({
     ...settings,
     certificates: certificatesOf(settings, parts),
     isLoadBalancer: loadLoadBalancers(settings),
-    sql: createSqlRoute(settings, log, { ...parts, passwords }, pool, http),
-    webSockets: createWebSockets(settings, { ...parts, passwords }),
+    sql: createSqlRoute(settings, log, { ...parts, passwords, sessions }, pool, http),
+    webSockets: createWebSockets(settings, sessions),
     limits: parts.limits,
     onOpenConnections: (count) => parts.metrics.openSessions.set(count),
     onUnknownClient: createUnknownClientLog(log, parts.metrics),
@@ -78,12 +85,12 @@ function createDoor(settings: HttpProxySettings, log: Logger, parts: ProxyParts)
   };
 }
 
-type DoorParts = ProxyParts & { readonly passwords: PasswordCheck };
+type SqlParts = ProxyParts & { readonly passwords: PasswordCheck; readonly sessions: SessionDeps };
 
 function createSqlRoute(
   settings: HttpProxySettings,
   log: Logger,
-  { access, passwords, connector, network, metrics }: DoorParts,
+  { access, passwords, sessions, connector, network, metrics }: SqlParts,
   pool: SqlPool<QueryConnection>,
   http: HttpMetrics,
 ): SqlRoute {
@@ -95,7 +102,11 @@ function createSqlRoute(
       pool,
       connector,
       network,
-      connection: { maxMessageBytes: settings.maxResponseBytes, cancelLimitMs },
+      connection: {
+        maxMessageBytes: settings.maxResponseBytes,
+        cancelLimitMs,
+        watchSilence: createSilenceWatch(sessions.silenceWatch),
+      },
       onJourney: createJourneyLog(log, metrics),
     }),
     domains: settings.domains.map(bareDomain),
@@ -104,7 +115,16 @@ function createSqlRoute(
   });
 }
 
-function createWebSockets(settings: HttpProxySettings, parts: DoorParts): WebSocketSessions {
+/** Queries and sessions are under one watch: one question to a compute's address serves all that wait there. */
+function createSilenceWatch(watch: SilenceWatch): WatchSilence {
+  return (socket, { isAnswerDue, onLost }) => {
+    const compute = { address: computeAddressOf(socket), socket, isAnswerDue, onSilence: onLost };
+    watch.watch(compute);
+    return () => watch.forget(compute);
+  };
+}
+
+function createWebSockets(settings: HttpProxySettings, sessions: SessionDeps): WebSocketSessions {
   return new WebSocketSessions(
     {
       maxMessageBytes: settings.webSocketMaxMessageBytes,
@@ -112,12 +132,7 @@ function createWebSockets(settings: HttpProxySettings, parts: DoorParts): WebSoc
       pingIntervalMs: settings.webSocketPingIntervalMs,
       idleTimeoutMs: settings.webSocketIdleTimeoutMs,
     },
-    createSessionDeps(
-      // Whether clients need TLS is said by PGWAKE_HTTP_TLS. Drivers send the password unasked, with the startup packet.
-      { ...settings, requireTls: 'never', passwordMethod: 'cleartext' },
-      // And who sends it unasked computes nothing meanwhile.
-      { ...parts, loginsAhead: undefined },
-    ),
+    sessions,
   );
 }
 

@@ -10,10 +10,12 @@ import type { HttpDoorOptions } from './http-door.js';
 import type { RequestFacts, SqlObserver } from './sql-route.js';
 
 export function createRequestLog(log: Logger, metrics: ProxyMetrics, http: HttpMetrics): SqlObserver {
+  const answered = http.requestSeconds.series('ok');
   return {
     served(facts) {
       const { error } = facts;
-      http.requestSeconds.observe({ outcome: error?.entry.blame ?? 'ok' }, facts.durationMs / 1000);
+      const series = error === undefined ? answered : http.requestSeconds.series(error.entry.blame);
+      series.observe(facts.durationMs / 1000);
       if (error === undefined) {
         if (log.isLevelEnabled('debug')) log.debug(keysOf(facts), 'request answered');
         return;
@@ -45,10 +47,11 @@ export function createUnknownClientLog(log: Logger, metrics: ProxyMetrics): Http
 }
 
 export function createPoolObserver(http: HttpMetrics): PoolObserver {
+  const waits = { reused: http.poolWaitSeconds.series('reused'), opened: http.poolWaitSeconds.series('opened') };
   return {
-    onServed: (how, waitedMs) => http.poolWaitSeconds.observe({ how }, waitedMs / 1000),
+    onServed: (how, waitedMs) => waits[how].observe(waitedMs / 1000),
     onRefused: (why) => http.poolRefusals.inc({ why }),
-    onReset: (outcome) => http.poolResets.inc({ outcome }),
+    onReset: (outcome) => void (http.poolResets[outcome] += 1),
     onClosed: (reason) => http.poolCloses.inc({ reason }),
   };
 }

@@ -23,7 +23,7 @@ const preflight = [
 
 export function route(exchange: Exchange, sql: SqlRoute): void {
   const { method, url = '' } = exchange.request;
-  if (!isSql.test(url)) answer(exchange, 404, json, notFound);
+  if (url !== '/sql' && !isSql.test(url)) answer(exchange, 404, json, notFound);
   else if (method === 'POST') void sql.serve(exchange);
   else if (method === 'OPTIONS') answer(exchange, 200, preflight, nothing);
   else answer(exchange, 405, [...json, ...allow], notAllowed);

@@ -6,7 +6,7 @@ import { ArrivalList } from '@pgwake/arrival-list';
 import { GatewayError, isGatewayError } from '@pgwake/gateway-errors';
 import type { EndpointId, RoleName } from '@pgwake/ids';
 import type { PasswordCheck, PasswordProof } from '@pgwake/password-check';
-import type { QueryRequest } from '@pgwake/pg-query';
+import { type QueryRequest, endOfTurn } from '@pgwake/pg-query';
 import {
   type HeaderLines,
   type RequestBody,
@@ -64,6 +64,9 @@ interface Call {
   readonly exchange: Exchange;
   readonly startedMs: number;
   readonly abort: RequestAbort;
+  /** Set by the client. */
+  limit?: NodeJS.Timeout;
+  isOver: boolean;
   endpoint?: EndpointId;
   role?: RoleName;
   error?: GatewayError;
@@ -96,10 +99,11 @@ export class SqlRoute {
 
   /** Resolves when the request is answered, or its client gone. Never rejects. */
   async serve(exchange: Exchange): Promise<void> {
-    const call: Call = { exchange, startedMs: performance.now(), abort: new RequestAbort() };
-    const onClose = () => call.abort.abort(new GatewayError('CLIENT_GONE'));
+    const call: Call = { exchange, startedMs: performance.now(), abort: new RequestAbort(), isOver: false };
     const { response } = exchange;
-    response.on('close', onClose);
+    response.on('close', () => {
+      if (!call.isOver) call.abort.abort(new GatewayError('CLIENT_GONE'));
+    });
     // 'close' follows. An 'error' that nobody hears would end the process.
     response.on('error', ignore);
     const standing = this.#underWay.add(call);
@@ -110,9 +114,10 @@ export class SqlRoute {
       call.error = isGatewayError(error) ? error : new GatewayError('INTERNAL', { cause: error });
       tell(exchange, call.error);
     }
+    call.isOver = true;
+    clearTimeout(call.limit);
     this.#underWay.remove(standing);
     this.#timeouts.delete(timeout);
-    response.off('close', onClose);
     const { endpoint, role, error } = call;
     this.#deps.observer.served({ exchange, durationMs: performance.now() - call.startedMs, endpoint, role, error });
   }
@@ -123,19 +128,35 @@ export class SqlRoute {
   }
 
   async #answer(call: Call): Promise<void> {
-    const { requestTimeoutMs } = this.#deps.limits;
-    const lines = call.exchange.request.headers;
+    const { pool, limits } = this.#deps;
+    const { exchange, abort } = call;
+    const lines = exchange.request.headers;
     const known = this.#callers.find(lines);
     const headers = known === undefined ? parseRequestHeaders(lines) : parseRequestOptions(lines);
     const { timeoutMs = Infinity } = headers;
-    const limit =
-      timeoutMs < requestTimeoutMs ? setTimeout(() => call.abort.abort(timedOut(timeoutMs)), timeoutMs) : undefined;
-    try {
-      const caller = known !== undefined && this.#recognise(call, known) ? known : await this.#meet(call, lines);
-      await this.#query(call, caller, headers);
-    } finally {
-      clearTimeout(limit);
+    if (timeoutMs < limits.requestTimeoutMs) {
+      call.limit = setTimeout(() => abort.abort(timedOut(timeoutMs)), timeoutMs);
     }
+    const caller = known !== undefined && this.#recognise(call, known) ? known : await this.#meet(call, lines);
+    // Not before: who cannot log in cannot make us keep ten megabytes.
+    const body = parseRequestBody(await this.#receive(call));
+    const results = createResults(exchange, {
+      headers,
+      body,
+      maxBytes: limits.maxResponseBytes,
+      onTooLarge: (error) => abort.abort(error),
+    });
+    const request = toQueryRequest(body, headers);
+    if (request.statements.length === 0) return results.done();
+
+    const outcome = await pool.use({ caller, pooled: headers.pooled, sessionId: exchange.id, abort }, (connection) =>
+      results.take(connection, (sink) => connection.run(request, sink, abort)),
+    );
+    // Other answers, and other requests for computes, are there to be read: first all of them, then to all who wait.
+    await endOfTurn();
+    if (outcome.kind === 'done') return results.done();
+    call.error = outcome.error;
+    results.failed(outcome.error, body.kind === 'batch' ? outcome.statement : undefined);
   }
 
   /** False: it has to prove itself. */
@@ -161,28 +182,6 @@ export class SqlRoute {
     const caller = createCaller({ endpoint, role, database, parameters, proof });
     if (headers.token === undefined) this.#callers.remember(lines, caller);
     return caller;
-  }
-
-  async #query(call: Call, caller: Caller, headers: RequestOptions): Promise<void> {
-    const { pool, limits } = this.#deps;
-    const { exchange, abort } = call;
-    // Not before: who cannot log in cannot make us keep ten megabytes.
-    const body = parseRequestBody(await this.#receive(call));
-    const results = createResults(exchange, {
-      headers,
-      body,
-      maxBytes: limits.maxResponseBytes,
-      onTooLarge: (error) => abort.abort(error),
-    });
-    const request = toQueryRequest(body, headers);
-    if (request.statements.length === 0) return results.done();
-
-    const outcome = await pool.use({ caller, pooled: headers.pooled, sessionId: exchange.id, abort }, (connection) =>
-      results.take(connection, (sink) => connection.run(request, sink, abort)),
-    );
-    if (outcome.kind === 'done') return results.done();
-    call.error = outcome.error;
-    results.failed(outcome.error, body.kind === 'batch' ? outcome.statement : undefined);
   }
 
   /** Whoever has used up his tries is refused even with the right password, otherwise guessing could go on. */

@@ -26,7 +26,7 @@ import {
   steps,
   waitFor,
 } from '@pgwake/testkit';
-import type { QueryConnection } from './index.js';
+import type { QueryConnection, WatchSilence } from './index.js';
 import { ask, collect, statement } from './testing/asking.js';
 import { clusterName, dialQuery } from './testing/dialling.js';
 
@@ -82,6 +82,14 @@ const own = identity('app', 'app');
 /** A reset behind a request: all of it has one Sync. */
 function answerReset(bytes = concatBytes(discarded, seeded, own)): Step {
   return answer(frontendTag.sync, bytes);
+}
+
+/** A request and the reset behind it, once both are there. */
+function answerBoth(bytes: Uint8Array): Step {
+  return async (client) => {
+    for (let syncs = 0; syncs < 2;) if ((await client.readMessage()).tag === frontendTag.sync) syncs += 1;
+    await client.write(bytes);
+  };
 }
 
 /** A reset for itself, with a message before. */
@@ -242,6 +250,20 @@ describe('a reset', () => {
     expect(await connection.reset()).toBe(true);
   });
 
+  it('is done when its answer is in one piece with that to the request', async () => {
+    await connect(answerBoth(concatBytes(rightAnswer, discarded, seeded, own)));
+    const answer = ask(connection, 'SELECT 1');
+    expect(await connection.reset()).toBe(true);
+    expect(await answer).toMatchObject({ outcome: { kind: 'done' }, rows: [['1']] });
+  });
+
+  it.each(wrong)('is done once more when %s, in one piece with the answer to the request', async (_, bytes) => {
+    await connect(answerBoth(concatBytes(rightAnswer, bytes)), ...answerResetAfterwards());
+    const answer = ask(connection, 'SELECT 1');
+    expect(await connection.reset()).toBe(true);
+    expect(await answer).toMatchObject({ outcome: { kind: 'done' }, rows: [['1']] });
+  });
+
   it.each(wrong)('is none when %s, twice', async (_, bytes) => {
     await connect(answerRequest(rightAnswer), answerReset(bytes), ...answerResetAfterwards(set, bytes));
     await ask(connection, 'SELECT 1');
@@ -354,5 +376,33 @@ describe('a connection', () => {
     await connect();
     connection.close();
     await waitFor(() => server.seen.closes === 1, 5_000);
+  });
+});
+
+describe('a compute that vanishes', () => {
+  it('is missed only while it owes an answer, and given up when the watch is sure', async () => {
+    const watched: Parameters<WatchSilence>[1][] = [];
+    let ended = 0;
+    const watchSilence: WatchSilence = (_socket, listener) => {
+      watched.push(listener);
+      return () => void (ended += 1);
+    };
+    server = await startScriptedPostgres({
+      scripts: [[...logIn(), answerRequest(rightAnswer), answerReset(), untilGone]],
+    });
+    connection = await dialQuery(server.address, { user: 'app', keys: login.keys }, { watchSilence });
+    const isAnswerDue = () => watched.map((listener) => listener.isAnswerDue());
+    expect(isAnswerDue()).toEqual([false]);
+    await ask(connection, 'SELECT 1');
+    const clean = connection.reset();
+    expect(isAnswerDue()).toEqual([true]);
+    await clean;
+    expect([isAnswerDue(), ended]).toEqual([[false], 0]);
+
+    const lost = ask(connection, 'SELECT 2');
+    expect(isAnswerDue()).toEqual([true]);
+    for (const { onLost } of watched) onLost(new Error('no sign of life'));
+    expect((await lost).outcome).toMatchObject({ error: { code: 'COMPUTE_LOST_IN_QUERY', detail: 'no sign of life' } });
+    expect([connection.closed, ended]).toEqual([true, 1]);
   });
 });

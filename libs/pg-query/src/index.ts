@@ -5,8 +5,10 @@ export {
   type QueryConnectionParts,
   type QueryConnectionSettings,
   type QueryOutcome,
+  type WatchSilence,
   createQueryConnection,
 } from './query-connection.js';
 export type { QueryRequest, Statement, TransactionOptions } from './query-request.js';
 export type { QueryFailure } from './request-exchange.js';
 export type { ResultSink } from './result-sink.js';
+export { endOfTurn } from './end-of-turn.js';

@@ -10,6 +10,7 @@ import { FrontendWriter, MessageScanner, backendTag, encodeTerminate, parseParam
 import type { AbortNotice } from './abort-notice.js';
 import { CommandExchange } from './command-exchange.js';
 import type { Exchange } from './exchange.js';
+import { Outbox } from './outbox.js';
 import { type QueryRequest, encodeRequest } from './query-request.js';
 import { type QueryFailure, RequestExchange } from './request-exchange.js';
 import { type CommandBatch, type Resets, createResets, encodeCheck } from './reset-commands.js';
@@ -21,7 +22,18 @@ export interface QueryConnectionSettings {
   readonly maxMessageBytes: number;
   /** How long a request may go on after its cancel was asked for. Then the connection is ended. */
   readonly cancelLimitMs: number;
+  /** Left out: a compute that vanishes in the middle of an answer is noticed when the kernel gives up, or the caller does. */
+  readonly watchSilence?: WatchSilence;
 }
+
+/**
+ * Told of a socket to a compute, and whether something has to come from there: a machine that vanishes says nothing. Calls
+ * `onLost` once, when it is sure of that. Gives what ends the watch.
+ */
+export type WatchSilence = (
+  socket: Socket,
+  listener: { readonly isAnswerDue: () => boolean; readonly onLost: (cause: Error) => void },
+) => () => void;
 
 export type QueryOutcome = { readonly kind: 'done' } | ({ readonly kind: 'failed' } & QueryFailure);
 
@@ -34,9 +46,9 @@ export interface QueryConnection {
   /** Whether anything of a request went out since the login or the last reset. */
   readonly touched: boolean;
   /**
-   * Sends the request before it returns. One at a time, and a reset before the next; anything else is a mistake of the
-   * caller, which throws. Never rejects: QUERY_FAILED with all of Postgres' words, COMPUTE_LOST_IN_QUERY when nobody
-   * knows what became of it, COMPUTE_LOST when nothing of it was sent, RESULT_TOO_LARGE.
+   * Has the request sent by the end of this turn of the event loop. One at a time, and a reset before the next; anything
+   * else is a mistake of the caller, which throws. Never rejects: QUERY_FAILED with all of Postgres' words,
+   * COMPUTE_LOST_IN_QUERY when nobody knows what became of it, COMPUTE_LOST when nothing of it was sent, RESULT_TOO_LARGE.
    *
    * When `signal` is aborted the compute is asked to cancel, and the answer is the signal's reason (CLIENT_GONE unless it
    * is a GatewayError) as soon as it is certain that the cancel can hit nothing else, or that the connection is ended.
@@ -92,9 +104,9 @@ class SocketQueryConnection implements QueryConnection {
   /** A cancel is on its way to the compute, or has been. */
   #cancelling: Promise<void> | undefined;
   readonly #resets: Resets;
-  /** To be sent when whoever runs now is done. */
-  #unsent: FrontendWriter | undefined;
+  readonly #outbox: Outbox;
   #onClosed: (() => void) | undefined;
+  readonly #endWatch: (() => void) | undefined;
 
   constructor(parts: QueryConnectionParts) {
     const { connection, generation, settings } = parts;
@@ -102,6 +114,7 @@ class SocketQueryConnection implements QueryConnection {
     this.generation = generation;
     this.pid = connection.backendKey.pid;
     this.#socket = connection.socket;
+    this.#outbox = new Outbox(connection);
     this.#scanner = new MessageScanner({ maxBodyBytes: settings.maxMessageBytes });
     this.#resets = createResets(parts.user);
     const socket = this.#socket;
@@ -109,6 +122,10 @@ class SocketQueryConnection implements QueryConnection {
     socket.on('error', (error) => this.#lose(lost(error.message)));
     socket.on('end', () => this.#lose(lost('the compute closed the connection')));
     socket.on('close', () => this.#lose(lost('the connection closed')));
+    this.#endWatch = settings.watchSilence?.(socket, {
+      isAnswerDue: () => this.#exchanges.length > 0,
+      onLost: (cause) => this.#lose(lost(cause.message)),
+    });
     // It may have failed between the dial and now; its events are over then.
     if (socket.destroyed || socket.readableEnded) this.#lose(lost('the compute closed the connection'));
     if (connection.residue.length > 0) this.#onData(connection.residue);
@@ -126,10 +143,10 @@ class SocketQueryConnection implements QueryConnection {
       throw new Error('one request at a time, and a reset before the next');
     if (signal.aborted) return failed(abortError(signal));
     if (this.closed) return failed(new GatewayError('COMPUTE_LOST'));
-    let encoded: FrontendWriter;
     try {
-      encoded = encodeRequest(request);
+      encodeRequest(request, this.#outbox.writer);
     } catch (error) {
+      this.#outbox.writer.clear();
       if (!isGatewayError(error)) throw error;
       return failed(error);
     }
@@ -139,7 +156,7 @@ class SocketQueryConnection implements QueryConnection {
     this.#leavesTraces = request.statements.some(({ text }) => mentionsTraces.test(text));
     this.#mayStayOpen =
       request.transaction !== undefined || request.statements.some(({ text }) => opensBlock.test(text));
-    this.#send(encoded, exchange);
+    this.#sendSoon(exchange);
     const onAbort = () => this.#cancel(exchange);
     signal.addEventListener('abort', onAbort, { once: true });
     await exchange.ended;
@@ -211,27 +228,21 @@ class SocketQueryConnection implements QueryConnection {
 
   #sendCommand({ bytes, answer }: CommandBatch): CommandExchange {
     const exchange = new CommandExchange(answer);
-    this.#send((this.#unsent ?? new FrontendWriter()).messages(bytes), exchange);
+    this.#outbox.writer.messages(bytes);
+    this.#sendSoon(exchange);
     return exchange;
   }
 
-  /** What is sent by whoever runs now, a request and the reset behind it, goes out in one system call. */
-  #send(unsent: FrontendWriter, exchange: Exchange): void {
+  #sendSoon(exchange: Exchange): void {
     this.#exchanges.push(exchange);
-    // As a reaction to a promise: it comes before any I/O, and Node's own queue for that costs several times as much.
-    if (this.#unsent === undefined) void resolved.then(this.#flush);
-    this.#unsent = unsent;
+    this.#outbox.sendSoon();
   }
-
-  readonly #flush = (): void => {
-    const unsent = this.#unsent;
-    this.#unsent = undefined;
-    if (unsent !== undefined && !this.closed) this.#socket.write(unsent.bytes());
-  };
 
   #cancel(exchange: RequestExchange): void {
     if (exchange.status !== undefined || this.closed) return;
     exchange.discard();
+    // The cancel must not be there before it.
+    this.#outbox.flush();
     this.#socket.resume();
     this.#cancelling = this.#requestCancel(exchange);
   }
@@ -254,8 +265,8 @@ class SocketQueryConnection implements QueryConnection {
   }
 
   readonly #onData = (chunk: Uint8Array): void => {
-    if (this.#scanner.isBetweenMessages && this.#exchanges[0]?.takeWhole(chunk)) return void this.#exchanges.shift();
     this.#scanner.push(chunk);
+    if (this.#isRestWhole()) return;
     let pause = false;
     try {
       while (!this.closed) {
@@ -269,6 +280,7 @@ class SocketQueryConnection implements QueryConnection {
         else if (step === 'over') {
           this.#exchanges.shift();
           pause = false;
+          if (this.#isRestWhole()) break;
         } else if (step === 'outOfTurn') this.#lose(outOfTurn(tag));
         else if (step === 'close') this.#lose(lost('the compute ended the session'));
         else if (step === 'refuseCopy') this.#refuseCopy();
@@ -279,6 +291,15 @@ class SocketQueryConnection implements QueryConnection {
     }
     if (pause && !this.closed) this.#socket.pause();
   };
+
+  /** Whether all that is left of the chunk is one whole answer, such as that to a reset: then it is taken. */
+  #isRestWhole(): boolean {
+    const next = this.#exchanges[0];
+    if (next === undefined || !this.#scanner.isBetweenMessages || !next.takeWhole(this.#scanner.rest)) return false;
+    this.#exchanges.shift();
+    this.#scanner.dropRest();
+    return true;
+  }
 
   /** What a compute may say at any time. It is nobody's answer. */
   #isOutOfBand(tag: number, body: Uint8Array): boolean {
@@ -311,12 +332,11 @@ class SocketQueryConnection implements QueryConnection {
     this.closed = true;
     if (when === 'afterWrites') this.#socket.destroySoon();
     else this.#socket.destroy();
+    this.#endWatch?.();
     for (const exchange of this.#exchanges.splice(0)) exchange.lose(error);
     this.#onClosed?.();
   }
 }
-
-const resolved = Promise.resolve();
 
 /** What DISCARD ALL does not take back and nobody can see from outside: connections that dblink keeps by name. */
 const mentionsTraces = /dblink/i;

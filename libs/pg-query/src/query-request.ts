@@ -3,7 +3,7 @@
 // SQL, and nothing has a name that could outlive the request.
 
 import { GatewayError } from '@pgwake/gateway-errors';
-import { FrontendWriter } from '@pgwake/pg-wire';
+import type { FrontendWriter } from '@pgwake/pg-wire';
 
 export interface Statement {
   readonly text: string;
@@ -26,9 +26,11 @@ export interface QueryRequest {
   readonly transaction?: TransactionOptions;
 }
 
-/** All of a request, behind it one Sync. Throws REQUEST_INVALID for what the protocol cannot carry. */
-export function encodeRequest({ statements, transaction }: QueryRequest): FrontendWriter {
-  const writer = new FrontendWriter();
+/**
+ * All of a request, behind it one Sync. Throws REQUEST_INVALID for what the protocol cannot carry; then a part of it is
+ * written.
+ */
+export function encodeRequest({ statements, transaction }: QueryRequest, writer: FrontendWriter): void {
   if (transaction) encodeStatement(writer, { text: beginText(transaction), params: [] });
   for (const statement of statements) {
     try {
@@ -39,7 +41,7 @@ export function encodeRequest({ statements, transaction }: QueryRequest): Fronte
     }
   }
   if (transaction) encodeStatement(writer, { text: 'COMMIT', params: [] });
-  return writer.sync();
+  writer.sync();
 }
 
 function encodeStatement(writer: FrontendWriter, { text, params }: Statement): void {

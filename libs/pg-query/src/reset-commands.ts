@@ -13,7 +13,7 @@ import {
 import type { ExpectedAnswer } from './command-exchange.js';
 
 export interface CommandBatch {
-  /** Valid until the next batch is made: it is written at once. */
+  /** Valid until the next batch is made. */
   readonly bytes: Uint8Array;
   readonly answer: ExpectedAnswer;
 }

@@ -11,5 +11,5 @@ export {
   startSession,
 } from './session.js';
 export { SocketDuplex } from './socket-duplex.js';
-export { type Probe, SilenceWatch } from './silence-watch.js';
+export { type Probe, SilenceWatch, computeAddressOf } from './silence-watch.js';
 export { StallWatch } from './stall-watch.js';

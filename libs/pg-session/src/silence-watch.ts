@@ -17,6 +17,12 @@ export interface ListenedSocket {
   isPaused(): boolean;
 }
 
+export interface ComputeSocket extends ListenedSocket {
+  /** Absent on a unix socket: it leads to this very machine. */
+  readonly remoteAddress?: string | undefined;
+  readonly remotePort?: number | undefined;
+}
+
 export interface ComputeAddress {
   readonly kind: 'tcp';
   readonly host: string;
@@ -49,6 +55,10 @@ interface Place {
   readonly computes: Map<AwaitedCompute, Seen>;
   silentProbes: number;
   isBeingAsked: boolean;
+}
+
+export function computeAddressOf({ remoteAddress: host, remotePort: port }: ComputeSocket): ComputeAddress | undefined {
+  return host === undefined || port === undefined ? undefined : { kind: 'tcp', host, port };
 }
 
 /** For all sessions of a process: one timer, and nothing per chunk. */

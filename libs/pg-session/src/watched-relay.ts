@@ -13,15 +13,15 @@ import {
   startRelay,
 } from '@pgwake/relay';
 import { lingerMs } from './close-duplex.js';
-import type { AwaitedCompute, ComputeAddress, ListenedSocket, SilenceWatch } from './silence-watch.js';
+import {
+  type AwaitedCompute,
+  type ComputeAddress,
+  type ComputeSocket,
+  type ListenedSocket,
+  type SilenceWatch,
+  computeAddressOf,
+} from './silence-watch.js';
 import type { StallWatch, TakingClient } from './stall-watch.js';
-
-/** A socket to a compute, as Node's are. */
-export interface ComputeSocket extends ListenedSocket {
-  /** Absent on a unix socket: it leads to this very machine. */
-  readonly remoteAddress?: string | undefined;
-  readonly remotePort?: number | undefined;
-}
 
 export type RelayedStreams = Omit<RelayOptions, 'lastWords' | 'onBothEnded'>;
 
@@ -38,7 +38,7 @@ export class WatchedRelay implements TakingClient, AwaitedCompute {
   constructor(streams: RelayedStreams, socket: ComputeSocket, stallWatch: StallWatch, silenceWatch: SilenceWatch) {
     this.outgoing = streams.client.outgoing;
     this.socket = socket;
-    this.address = addressOf(socket);
+    this.address = computeAddressOf(socket);
     this.#stallWatch = stallWatch;
     this.#silenceWatch = silenceWatch;
     this.relay = startRelay({ ...streams, lastWords, onBothEnded: () => this.#expectClose() });
@@ -68,10 +68,6 @@ export class WatchedRelay implements TakingClient, AwaitedCompute {
   #expectClose(): void {
     this.#cutOff = setTimeout(() => this.relay.destroy(), lingerMs);
   }
-}
-
-function addressOf({ remoteAddress: host, remotePort: port }: ComputeSocket): ComputeAddress | undefined {
-  return host === undefined || port === undefined ? undefined : { kind: 'tcp', host, port };
 }
 
 function lastWords(loss: SessionLoss): Uint8Array {

@@ -20,6 +20,15 @@ describe('FrontendWriter', () => {
     expect(written(new FrontendWriter().execute().sync())).toBe('E\0\0\0\x09\0\0\0\0\0S\0\0\0\x04');
   });
 
+  it('begins anew as if nothing had been written', () => {
+    for (const length of [10, 100_000]) {
+      const writer = new FrontendWriter().query('x'.repeat(length)).bind([null]);
+      writer.clear();
+      expect(written(writer)).toBe('');
+      expect(written(writer.bind(['ab', null]))).toBe(written(new FrontendWriter().bind(['ab', null])));
+    }
+  });
+
   it.each([1, 500, 1_024, 1_025, 100_000])('writes %d characters of any width', (length) => {
     for (const character of ['a', 'ü', '\u20ac', '\u{1f418}']) {
       const text = character.repeat(length);

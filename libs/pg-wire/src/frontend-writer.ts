@@ -16,14 +16,24 @@ const describePortalMessage = Uint8Array.of(frontendTag.describe, 0, 0, 0, 6, 0x
 const executeMessage = Uint8Array.of(frontendTag.execute, 0, 0, 0, 9, 0, 0, 0, 0, 0);
 const syncMessage = Uint8Array.of(frontendTag.sync, 0, 0, 0, 4);
 
+/** An ordinary query, and what follows it, fit. */
+const usualBytes = 1_024;
+/** What a writer may keep from one use to the next. */
+const mostKeptBytes = 16 * 1_024;
+
 export class FrontendWriter {
-  /** An ordinary query, and what follows it, fit. */
-  #buffer = new Uint8Array(1_024);
+  #buffer = new Uint8Array(usualBytes);
   #end = 0;
 
   /** What was written so far: a view, for the writer's only owner. */
   bytes(): Uint8Array {
     return this.#buffer.subarray(0, this.#end);
+  }
+
+  /** Begins anew, in the same memory: what `bytes` gave is of no more use. */
+  clear(): void {
+    this.#end = 0;
+    if (this.#buffer.length > mostKeptBytes) this.#buffer = new Uint8Array(usualBytes);
   }
 
   /** Throws RangeError for a text with NUL inside, as all that write text here. */

@@ -89,6 +89,21 @@ describe('MessageScanner', () => {
     expect(scanner.isBetweenMessages).toBe(false);
   });
 
+  it('leaves what is behind a message to whoever takes it', () => {
+    const scanner = new MessageScanner({ maxBodyBytes: 16 });
+    const message = encodeMessage(68, Uint8Array.of(1, 2));
+    const others = Uint8Array.of(9, 9, 9);
+    scanner.push(concatBytes(message, others));
+    expect(scanner.next()).toBe('message');
+    expect(scanner.rest).toEqual(others);
+    scanner.dropRest();
+    expect([scanner.next(), scanner.isBetweenMessages]).toEqual(['incomplete', true]);
+    scanner.push(message);
+    expect(scanner.rest).toEqual(message);
+    expect(scanner.next()).toBe('message');
+    expect(scanner.rest).toHaveLength(0);
+  });
+
   it('copies each byte a bounded number of times when fed byte by byte', () => {
     const body = new Uint8Array(1_000_000).fill(5);
     const scanner = new MessageScanner({ maxBodyBytes: body.length });

@@ -40,6 +40,16 @@ export class MessageScanner {
     this.#at = 0;
   }
 
+  /** What of the chunk no message was found in yet: a view. */
+  get rest(): Uint8Array {
+    return this.#at === 0 ? this.#chunk : this.#chunk.subarray(this.#at);
+  }
+
+  /** Somebody else has taken the rest. Only between messages. */
+  dropRest(): void {
+    this.#wantMore();
+  }
+
   next(): Scan {
     if (this.#broken !== undefined) return this.#broken;
     return this.#heldBytes > 0 ? this.#nextFromHeld() : this.#nextFromChunk();
@@ -55,7 +65,7 @@ export class MessageScanner {
       if (available > length) {
         this.tag = chunk[start] ?? 0;
         this.#at = start + 1 + length;
-        this.body = chunk.subarray(start + headerBytes, this.#at);
+        this.body = length === 4 ? nothing : chunk.subarray(start + headerBytes, this.#at);
         return 'message';
       }
     }

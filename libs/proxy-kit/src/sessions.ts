@@ -49,7 +49,7 @@ export const sessionSettings = {
   computeSilenceMs: setting.millis(
     'PGWAKE_COMPUTE_SILENCE_MS',
     60_000,
-    'A compute over TCP that owes an answer and has sent nothing for this time is asked for a sign of life; if its address gives none, twice in a row, its sessions are ended. In milliseconds; 0 for never. A slow query is no silence of a compute that lives.',
+    'A compute over TCP that owes an answer and has sent nothing for this time is asked for a sign of life; if its address gives none, twice in a row, its sessions and queries are ended. In milliseconds; 0 for never. A slow query is no silence of a compute that lives.',
   ),
 };
 

@@ -113,7 +113,7 @@ async function ask(texts: readonly string[], as: As = {}): Promise<Answer> {
   };
   const key = { endpoint, database: role, role, credential: password === login ? 'right' : 'wrong' };
   const outcome = await pool.use(
-    { key, reuse: true, open: () => dial(role, password), signal: () => signal },
+    { key, reuse: true, open: () => dial(role, password), abort: signal, signal: () => signal },
     (connection) => {
       pid = connection.pid;
       const statements = texts.map((text) => ({ text, params: [] }));

@@ -216,7 +216,7 @@ export class Places<C extends PooledConnection> {
   serve(nowMs: number): void {
     if (this.#crowded.size === 0) return;
     const blocked = new Set<Room<C>>();
-    for (;;) {
+    while (this.#crowded.size > blocked.size) {
       const next = this.#longestWaiting(blocked);
       if (next === undefined) return;
       const { room, waiter } = next;
@@ -236,7 +236,8 @@ export class Places<C extends PooledConnection> {
 
   #longestWaiting(blocked: ReadonlySet<Room<C>>): { readonly room: Room<C>; readonly waiter: Waiter<C> } | undefined {
     let found: { readonly room: Room<C>; readonly waiter: Waiter<C> } | undefined;
-    for (const room of this.#crowded.toArray()) {
+    for (let at = this.#crowded.firstStanding; at !== undefined; at = at.after) {
+      const room = at.item;
       const waiter = blocked.has(room) ? undefined : room.waiters.first;
       if (waiter !== undefined && (found === undefined || waiter.arrival < found.waiter.arrival))
         found = { room, waiter };

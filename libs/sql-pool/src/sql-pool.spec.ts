@@ -195,7 +195,7 @@ describe('a full pool', () => {
     await lab.advance(1);
     await settle();
     expect([waiting.end, another.end]).toEqual([full(), full()]);
-    expect(lab.events).toEqual(['queueFull', 'opened', 'waitedTooLong', 'waitedTooLong']);
+    expect(lab.events).toEqual(['opened', 'queueFull', 'waitedTooLong', 'waitedTooLong']);
   });
 
   it('is full for its own endpoint only', async () => {
@@ -330,6 +330,7 @@ describe('a request', () => {
       key: { endpoint: endOf(1).endpoint, database: 'db', role: 'app', credential: 'c' },
       reuse: true,
       open: async () => connection,
+      abort: new AbortController().signal,
       signal: () => new AbortController().signal,
     };
     const send = (until: Promise<void>) => async (lent: FakeConnection) => {

@@ -8,8 +8,9 @@ import { ArrivalList } from '@pgwake/arrival-list';
 import type { Clock } from '@pgwake/connect-core';
 import { GatewayError } from '@pgwake/gateway-errors';
 import { type EndpointId, type Generation, millis } from '@pgwake/ids';
-import { type Entry, type Place, Places, type PoolKey, type Room, type Waiter, type Wish } from './places.js';
-import type { CloseReason, PoolObserver, PooledConnection } from './ports.js';
+import { Patience } from './patience.js';
+import { type Entry, type Place, Places, type PoolKey, type Room, type Waiter } from './places.js';
+import type { CallOff, CloseReason, PoolObserver, PooledConnection } from './ports.js';
 import { type PoolSettings, completeSettings } from './settings.js';
 
 export interface SqlPoolDeps {
@@ -25,7 +26,9 @@ export interface PoolRequest<C extends PooledConnection> {
   readonly reuse: boolean;
   /** Opens a connection for this key, by the whole journey to the compute. Its rejection is the request's. */
   readonly open: () => Promise<C>;
-  /** Aborted when nobody waits for the answer any more. Asked for when the request has to wait for its connection. */
+  /** Aborted when nobody waits for the answer any more. */
+  readonly abort: CallOff;
+  /** The same, asked for when the request has to wait for a connection's sign of life. */
   readonly signal: () => AbortSignal;
 }
 
@@ -35,7 +38,7 @@ export interface SqlPool<C extends PooledConnection> {
    * the connection until that is settled. If by then a connection that had served before is lost and nothing was sent,
    * `work` is called again with another one, and nobody sees that. After the first byte nothing is ever repeated.
    *
-   * Rejects with POOL_FULL, DRAINING, and what `open` or `work` rejects with; with the signal's reason if it has to wait. One
+   * Rejects with POOL_FULL, DRAINING, and what `open` or `work` rejects with; with the reason of `abort` if it has to wait. One
    * that is aborted already may be lent a connection that is free, which costs nothing if `work` then sends nothing.
    */
   use<R>(request: PoolRequest<C>, work: (connection: C) => Promise<R>): Promise<R>;
@@ -58,23 +61,48 @@ class Pool<C extends PooledConnection> implements SqlPool<C> {
   readonly #places: Places<C>;
   /** Those whose request is over, the one due first standing first. */
   readonly #resetting = new ArrivalList<Entry<C>>();
+  readonly #patience: Patience<Waiter<C>>;
   #draining: { readonly ended: Promise<void>; readonly end: () => void } | undefined;
   #sweeping = false;
-  readonly #nothingToSweep = new AbortController();
+  /** Aborted when there is nothing left to be looked after. */
+  readonly #over = new AbortController();
 
   constructor({ settings = {}, clock, observer }: SqlPoolDeps) {
     this.#settings = completeSettings(settings);
     this.#clock = clock;
     this.#observer = observer;
     this.#places = new Places(this.#settings, observer);
+    this.#patience = new Patience<Waiter<C>>({
+      clock,
+      limitMs: this.#settings.waitLimitMs,
+      over: this.#over.signal,
+      onImpatient: (waiter) => this.#refuseImpatient(waiter),
+    });
   }
 
   async use<R>(request: PoolRequest<C>, work: (connection: C) => Promise<R>): Promise<R> {
     for (;;) {
       const entry = this.#takeAtOnce(request) ?? (await this.#obtain(request));
+      const { connection } = entry;
       const isNew = entry.uses === 0;
-      const { result, sent } = await this.#lend(entry, request, work);
-      if (isNew || sent || !entry.connection.closed) return result;
+      const use = (entry.uses += 1);
+      let sent = false;
+      let resetFollows = false;
+      let result: R;
+      try {
+        const answer = work(connection);
+        sent = connection.touched;
+        resetFollows = sent && request.reuse && this.#unfit(entry) === undefined;
+        if (resetFollows) void this.#reset(entry);
+        result = await answer;
+        // Asked only while the connection is surely still ours ("never repeats a request ...").
+        if (!resetFollows) sent = connection.touched;
+      } finally {
+        if (!resetFollows) this.#giveBack(entry, request.reuse);
+        // The reset may be over by now, and the connection somebody else's.
+        else if (entry.uses === use && entry.state === 'resetting') this.#limitReset(entry);
+      }
+      if (isNew || sent || !connection.closed) return result;
     }
   }
 
@@ -113,81 +141,64 @@ class Pool<C extends PooledConnection> implements SqlPool<C> {
 
   async #obtain(request: PoolRequest<C>): Promise<Entry<C>> {
     const askedAtMs = this.#clock.now();
-    const signal = request.signal();
     for (;;) {
-      const place = await this.#findPlace(request, signal);
+      const place = this.#findPlace(request) ?? (await this.#wait(request));
       const waitedMs = this.#clock.now() - askedAtMs;
       if (place.kind === 'opening') {
         this.#observer.onServed('opened', waitedMs);
         return this.#open(place.room, request);
       }
-      if (await this.#isAlive(place.entry, signal)) {
+      const { entry } = place;
+      if (this.#isSound(entry) || (await this.#isAlive(entry, request))) {
         this.#observer.onServed('reused', waitedMs);
-        return place.entry;
+        return entry;
       }
     }
   }
 
-  async #lend<R>(
-    entry: Entry<C>,
-    { reuse }: PoolRequest<C>,
-    work: (connection: C) => Promise<R>,
-  ): Promise<{ readonly result: R; readonly sent: boolean }> {
-    const { connection } = entry;
-    const use = (entry.uses += 1);
-    let sent = false;
-    let resetFollows = false;
-    try {
-      const answer = work(connection);
-      sent = connection.touched;
-      resetFollows = sent && reuse && this.#unfit(entry) === undefined;
-      if (resetFollows) void this.#reset(entry);
-      const result = await answer;
-      // Asked only while the connection is surely still ours ("never repeats a request ...").
-      if (!resetFollows) sent = connection.touched;
-      return { result, sent };
-    } finally {
-      if (!resetFollows) this.#giveBack(entry, reuse);
-      // The reset may be over by now, and the connection somebody else's.
-      else if (entry.uses === use && entry.state === 'resetting') this.#limitReset(entry);
-    }
-  }
-
-  async #findPlace({ key, reuse }: PoolRequest<C>, signal: AbortSignal): Promise<Place<C>> {
+  /** `undefined`: wait for one. */
+  #findPlace({ key, reuse, abort }: PoolRequest<C>): Place<C> | undefined {
     if (this.#draining) throw new GatewayError('DRAINING');
-    signal.throwIfAborted();
-    const wish = { login: loginOf(key), reuse };
+    if (abort.aborted) throw abort.reason;
     const room = this.#places.room(key.endpoint);
-    const place = this.#places.find(room, wish, this.#clock.now());
-    if (place !== undefined) return place;
-    if (room.waiters.size >= this.#settings.maxWaitingPerEndpoint) {
-      this.#observer.onRefused('queueFull');
-      throw new GatewayError('POOL_FULL', { detail: `${room.waiters.size} requests wait already` });
-    }
-    return this.#wait(room, wish, signal);
+    const place = this.#places.find(room, { login: loginOf(key), reuse }, this.#clock.now());
+    if (place !== undefined || room.waiters.size < this.#settings.maxWaitingPerEndpoint) return place;
+    this.#observer.onRefused('queueFull');
+    throw new GatewayError('POOL_FULL', { detail: `${room.waiters.size} requests wait already` });
   }
 
-  async #wait(room: Room<C>, wish: Wish, signal: AbortSignal): Promise<Place<C>> {
-    const { waitLimitMs } = this.#settings;
-    const limit = this.#clock.timeout(millis(waitLimitMs), signal);
-    try {
-      return await new Promise((resolve, reject) => {
-        const refuse = (error: unknown): void => {
+  #wait({ key, reuse, abort }: PoolRequest<C>): Promise<Place<C>> {
+    return new Promise((resolve, reject) => {
+      const room = this.#places.room(key.endpoint);
+      const onAbort = (): void => waiter.refuse(abort.reason);
+      const leave = (): void => {
+        this.#patience.remove(turn);
+        abort.removeEventListener('abort', onAbort);
+      };
+      const waiter: Waiter<C> = {
+        login: loginOf(key),
+        reuse,
+        answer(place) {
+          leave();
+          resolve(place);
+        },
+        refuse: (error) => {
+          leave();
           this.#places.stopWaiting(room, waiter);
           reject(error as Error);
-        };
-        const waiter: Waiter<C> = { ...wish, answer: resolve, refuse, arrival: 0, standing: undefined };
-        this.#places.wait(room, waiter);
-        const onAbort = (): void => {
-          if (signal.aborted) return refuse(signal.reason);
-          this.#observer.onRefused('waitedTooLong');
-          refuse(new GatewayError('POOL_FULL', { detail: `waited ${waitLimitMs} ms` }));
-        };
-        limit.signal.addEventListener('abort', onAbort, { once: true });
-      });
-    } finally {
-      limit.release();
-    }
+        },
+        arrival: 0,
+        standing: undefined,
+      };
+      this.#places.wait(room, waiter);
+      const turn = this.#patience.add(waiter);
+      abort.addEventListener('abort', onAbort, { once: true });
+    });
+  }
+
+  #refuseImpatient(waiter: Waiter<C>): void {
+    this.#observer.onRefused('waitedTooLong');
+    waiter.refuse(new GatewayError('POOL_FULL', { detail: `waited ${this.#settings.waitLimitMs} ms` }));
   }
 
   async #open(room: Room<C>, { key, open }: PoolRequest<C>): Promise<Entry<C>> {
@@ -204,12 +215,16 @@ class Pool<C extends PooledConnection> implements SqlPool<C> {
     return entry;
   }
 
+  /** Surely in order: it was in use a moment ago. */
+  #isSound(entry: Entry<C>): boolean {
+    return !entry.connection.closed && !this.#isDoubtful(entry, this.#clock.now());
+  }
+
   /** A request must not be risked on a connection whose other side may be gone: it could not be repeated. */
-  async #isAlive(entry: Entry<C>, signal: AbortSignal): Promise<boolean> {
+  async #isAlive(entry: Entry<C>, { signal }: PoolRequest<C>): Promise<boolean> {
     const { connection } = entry;
     if (connection.closed) return false;
-    if (!this.#isDoubtful(entry, this.#clock.now())) return true;
-    const limit = this.#clock.timeout(millis(this.#settings.checkLimitMs), signal);
+    const limit = this.#clock.timeout(millis(this.#settings.checkLimitMs), signal());
     const giveUp = (): void => this.#drop(entry, 'checkFailed');
     limit.signal.addEventListener('abort', giveUp, { once: true });
     const alive = await connection.check();
@@ -240,11 +255,11 @@ class Pool<C extends PooledConnection> implements SqlPool<C> {
     const tookMs = this.#leaveResetting(entry) ? nowMs - entry.returnedAtMs : 0;
     if (entry.state !== 'resetting') return;
     if (needed) this.#observer.onReset(clean ? 'clean' : 'failed', tookMs);
-    const reason = clean ? this.#unfit(entry) : 'resetFailed';
+    const reason = clean ? this.#unfit(entry, nowMs) : 'resetFailed';
     if (reason !== undefined) return this.#drop(entry, reason);
-    entry.returnedAtMs = this.#clock.now();
+    entry.returnedAtMs = nowMs;
     this.#places.putBack(entry);
-    this.#changed();
+    this.#changed(nowMs);
   }
 
   /** False: it was reset before its request was over. */
@@ -260,8 +275,8 @@ class Pool<C extends PooledConnection> implements SqlPool<C> {
     this.#watch();
   }
 
-  #unfit(entry: Entry<C>): CloseReason | undefined {
-    return this.#draining ? 'drained' : this.#places.unfit(entry, this.#clock.now());
+  #unfit(entry: Entry<C>, nowMs = this.#clock.now()): CloseReason | undefined {
+    return this.#draining ? 'drained' : this.#places.unfit(entry, nowMs);
   }
 
   #drop(entry: Entry<C>, reason: CloseReason): void {
@@ -271,11 +286,11 @@ class Pool<C extends PooledConnection> implements SqlPool<C> {
   }
 
   /** Something may have become free, or there is something new to watch. */
-  #changed(): void {
-    this.#places.serve(this.#clock.now());
+  #changed(nowMs = this.#clock.now()): void {
+    this.#places.serve(nowMs);
     this.#watch();
     if (this.#draining === undefined || this.#places.taken > 0) return;
-    this.#nothingToSweep.abort();
+    this.#over.abort();
     this.#draining.end();
   }
 
@@ -283,7 +298,7 @@ class Pool<C extends PooledConnection> implements SqlPool<C> {
     if (this.#sweeping || this.#places.idleCount + this.#resetting.size === 0) return;
     this.#sweeping = true;
     const { sweepIntervalMs } = this.#settings;
-    this.#clock.sleep(millis(sweepIntervalMs), this.#nothingToSweep.signal).then(
+    this.#clock.sleep(millis(sweepIntervalMs), this.#over.signal).then(
       () => this.#sweep(),
       () => undefined, // drained
     );

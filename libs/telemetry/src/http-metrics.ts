@@ -1,16 +1,17 @@
-import { Counter, Gauge, Histogram } from 'prom-client';
+import { Counter, Gauge } from 'prom-client';
+import { QuickHistogram } from './quick-histogram.js';
 import type { MetricsRegistry } from './registry.js';
 
 /** What http-proxy measures beyond what all proxies do. Labels come from closed sets only. */
 export interface HttpMetrics {
   /** From the head of a request to the end of its answer. `outcome`: ok, or who has to act. */
-  readonly requestSeconds: Histogram<'outcome'>;
+  readonly requestSeconds: QuickHistogram<'outcome'>;
   /** How long requests waited for a connection of the pool. `how`: reused, opened (the opening not counted). */
-  readonly poolWaitSeconds: Histogram<'how'>;
+  readonly poolWaitSeconds: QuickHistogram<'how'>;
   /** Requests that got no connection. `why`: queueFull, waitedTooLong. */
   readonly poolRefusals: Counter<'why'>;
-  /** `outcome`: clean, failed. */
-  readonly poolResets: Counter<'outcome'>;
+  /** Resets so far; read whenever the metrics are. */
+  readonly poolResets: Record<'clean' | 'failed', number>;
   /** Connections that left the pool, by reason. */
   readonly poolCloses: Counter<'reason'>;
 }
@@ -33,20 +34,31 @@ export function createHttpMetrics(registry: MetricsRegistry, readPool: () => Poo
       for (const [state, count] of Object.entries(readPool())) this.set({ state }, count);
     },
   });
+  const poolResets = { clean: 0, failed: 0 };
+  new Counter({
+    name: 'pgwake_pool_resets_total',
+    help: 'Resets of connections between two requests',
+    labelNames: ['outcome'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [outcome, count] of Object.entries(poolResets)) this.inc({ outcome }, count);
+    },
+  });
   return {
-    requestSeconds: new Histogram({
+    requestSeconds: new QuickHistogram({
       name: 'pgwake_http_request_seconds',
       help: 'Time from the head of a request to the end of its answer',
-      labelNames: ['outcome'],
+      label: 'outcome',
       buckets: [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
-      registers,
+      registry,
     }),
-    poolWaitSeconds: new Histogram({
+    poolWaitSeconds: new QuickHistogram({
       name: 'pgwake_pool_wait_seconds',
       help: 'Time that requests waited for a connection of the pool',
-      labelNames: ['how'],
+      label: 'how',
       buckets: [0.0001, 0.001, 0.005, 0.025, 0.1, 0.5, 1, 2.5, 5],
-      registers,
+      registry,
     }),
     poolRefusals: new Counter({
       name: 'pgwake_pool_refusals_total',
@@ -54,12 +66,7 @@ export function createHttpMetrics(registry: MetricsRegistry, readPool: () => Poo
       labelNames: ['why'],
       registers,
     }),
-    poolResets: new Counter({
-      name: 'pgwake_pool_resets_total',
-      help: 'Resets of connections between two requests',
-      labelNames: ['outcome'],
-      registers,
-    }),
+    poolResets,
     poolCloses: new Counter({
       name: 'pgwake_pool_closes_total',
       help: 'Connections that left the pool, by reason',

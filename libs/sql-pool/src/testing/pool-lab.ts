@@ -168,7 +168,8 @@ export class PoolLab {
       return answer;
     };
     const key = { endpoint: parseEndpointId(endpoint) as EndpointId, database, role, credential };
-    this.pool.use({ key, reuse, open, signal: () => controller.signal }, work).then(
+    const { signal } = controller;
+    this.pool.use({ key, reuse, open, abort: signal, signal: () => signal }, work).then(
       (end) => (asked.end = end),
       (error: unknown) => (asked.end = error as Error),
     );

@@ -1,0 +1,46 @@
+// What a query connection sends. It is written into memory that is the connection's own, and goes out at the end of the turn:
+// a request and the reset behind it in one system call, past Node's stream, which makes several objects for each write.
+
+import type { Socket } from 'node:net';
+import type { ComputeConnection } from '@pgwake/pg-dial';
+import { FrontendWriter } from '@pgwake/pg-wire';
+import { endOfTurn } from './end-of-turn.js';
+import { descriptorOf, writeNow } from './write-now.js';
+
+export class Outbox {
+  /** What is written here goes out after `sendSoon`. */
+  readonly writer = new FrontendWriter();
+  readonly #socket: Socket;
+  /** -1 under TLS. */
+  readonly #descriptor: number;
+  #isHeld = false;
+
+  constructor({ socket, carrier }: Pick<ComputeConnection, 'socket' | 'carrier'>) {
+    this.#socket = socket;
+    this.#descriptor = socket === carrier ? descriptorOf(socket) : -1;
+  }
+
+  /** With this turn of the event loop. */
+  sendSoon(): void {
+    if (this.#isHeld) return;
+    this.#isHeld = true;
+    void endOfTurn().then(this.flush);
+  }
+
+  /** What is still held goes out now; if the socket takes nothing any more, nowhere. */
+  readonly flush = (): void => {
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    this.#write(this.writer.bytes());
+    this.writer.clear();
+  };
+
+  /** `bytes` are the caller's again. */
+  #write(bytes: Uint8Array): void {
+    const socket = this.#socket;
+    // Once it is destroyed its descriptor may be another socket's.
+    if (!socket.writable) return;
+    const sent = this.#descriptor >= 0 && socket.writableLength === 0 ? writeNow(this.#descriptor, bytes) : 0;
+    if (sent < bytes.length) socket.write(Buffer.from(bytes.subarray(sent)));
+  }
+}
