@@ -1,4 +1,4 @@
-import './tune-heap.js';
+import './keep-heap-small.js';
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { loadSettings, nestLogger, runApp } from '@pgwake/nest-kit';

@@ -6,7 +6,3 @@ import { setFlagsFromString } from 'node:v8';
 // programs that compute. Here most of the heap is sessions that do nothing, and what their logins left behind would stand
 // beside them, as large as they are, for hours. A relay at work hardly makes the heap grow, so collections stay rare.
 setFlagsFromString('--heap-growing-percent=20');
-
-// New objects are collected by the thread of the event loop alone. In the few MB that the images allow them there is little to copy,
-// and threads that help with it have to be waited for: where every core is busy that takes longer than the collection.
-setFlagsFromString('--no-parallel-scavenge');
