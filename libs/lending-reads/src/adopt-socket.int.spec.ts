@@ -22,7 +22,7 @@ async function acceptOne() {
 }
 
 describe('an accepted socket that was adopted', () => {
-  it('lends what it reads, from the first byte on, into the same memory', async () => {
+  it('lends what it reads, from the first byte on, and from the second time on in the same memory', async () => {
     const { accepted, socket, reads, far } = await acceptOne();
     expect(socket).not.toBe(accepted);
     const seen: { readonly memory: ArrayBufferLike; readonly text: string }[] = [];
@@ -32,46 +32,51 @@ describe('an accepted socket that was adopted', () => {
         return 'returned';
       },
     });
-    for (const word of ['before it reads', 'after']) {
+    for (const word of ['before it reads', 'after', 'later']) {
       const before = seen.length;
       far.write(word);
       socket.resume();
       await waitFor(() => seen.length > before, 1_000);
     }
-    expect(seen.map(({ text }) => text)).toEqual(['before it reads', 'after']);
-    expect(seen[1]?.memory).toBe(seen[0]?.memory);
+    expect(seen.map(({ text }) => text)).toEqual(['before it reads', 'after', 'later']);
+    expect(seen[2]?.memory).toBe(seen[1]?.memory);
   });
 
-  it('has less to read into until somebody sends more than a ClientHello', async () => {
-    const { socket, reads, far } = await acceptOne();
-    const seen: { readonly room: number; readonly length: number }[] = [];
-    reads?.lend({
-      takeLent: (bytes) => {
-        seen.push({ room: bytes.buffer.byteLength, length: bytes.length });
-        return 'returned';
-      },
-    });
-    socket.resume();
-    for (const length of [8, 600]) {
-      const wanted = seen.reduce((sum, each) => sum + each.length, length);
-      far.write(Buffer.alloc(length));
-      await waitFor(() => seen.reduce((sum, each) => sum + each.length, 0) === wanted, 1_000);
+  it('reads into the same memory as all others as long as its borrower copies, and into its own from then on', async () => {
+    const pairs = [await acceptOne(), await acceptOne()];
+    const seen: { readonly memory: ArrayBufferLike; readonly text: string }[] = [];
+    let copies = true;
+    for (const { socket, reads } of pairs) {
+      reads?.lend({
+        get copies() {
+          return copies;
+        },
+        takeLent: (bytes) => {
+          seen.push({ memory: bytes.buffer, text: bytes.toString() });
+          return 'returned';
+        },
+      });
+      socket.resume();
     }
-    expect(seen).toEqual([
-      { room: 512, length: 8 },
-      { room: 512, length: 512 },
-      { room: 1_024, length: 88 },
-    ]);
-  });
-
-  it('has more to read into, too, while it lends nothing', async () => {
-    const { socket, far } = await acceptOne();
-    const lengths: number[] = [];
-    socket.on('data', (chunk: Buffer) => lengths.push(chunk.length));
-    far.write(Buffer.alloc(600));
-    socket.resume();
-    await waitFor(() => lengths.length === 2, 1_000);
-    expect(lengths).toEqual([512, 88]);
+    const sayToBoth = async (word: string) => {
+      for (const { far } of pairs) {
+        const before = seen.length;
+        far.write(word);
+        await waitFor(() => seen.length > before, 1_000);
+      }
+      return seen.splice(0);
+    };
+    const [first, second] = await sayToBoth('hello');
+    expect(second?.memory).toBe(first?.memory);
+    copies = false;
+    // What was read into the memory of all is a copy now.
+    for (const { memory, text } of await sayToBoth('query')) {
+      expect(text).toBe('query');
+      expect(memory).not.toBe(first?.memory);
+    }
+    const [own, other] = await sayToBoth('query');
+    expect(own?.memory.byteLength).toBe(1_024);
+    expect(own?.memory).not.toBe(other?.memory);
   });
 
   it('stands still until it is resumed', async () => {

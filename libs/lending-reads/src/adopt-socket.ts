@@ -10,13 +10,6 @@ export interface LendingSocket {
   readonly reads: LendingReads | undefined;
 }
 
-/**
- * Room for what most clients begin with: a startup packet, or a request for encryption and a ClientHello, unless that has a
- * post-quantum key share. TLS reads by itself afterwards, and whatever the socket has to read into stays there for as long as
- * it lives.
- */
-const firstReadBytes = 512;
-
 /** What a socket stands on. Node documents the option that takes one, and not where a socket has it. */
 interface HasHandle {
   _handle?: BoundSocket | null;
@@ -30,7 +23,7 @@ export function adoptSocket(accepted: Socket): LendingSocket {
   const holder = accepted as HasHandle;
   const handle = holder._handle;
   if (!handle) return { socket: accepted, reads: undefined };
-  const reads = new LendingReads(firstReadBytes);
+  const reads = new LendingReads();
   // As `pauseOnConnect` of a server does it; Node's types know the option there only.
   const standingStill = { pauseOnCreate: true };
   const socket = new Socket({ handle, allowHalfOpen: true, onread: reads.onread, ...standingStill });

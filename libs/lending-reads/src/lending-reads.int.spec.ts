@@ -85,14 +85,15 @@ describe('a socket that can lend', () => {
       },
     });
     socket.resume();
-    for (const word of ['first', 'kept', 'third']) {
+    for (const word of ['copied', 'first', 'kept', 'third']) {
       const before = seen.length;
       far.write(word);
       await waitFor(() => seen.length > before, 1_000);
     }
-    expect(seen.map(({ text }) => text)).toEqual(['first', 'kept', 'third']);
-    expect(seen[1]?.memory).toBe(seen[0]?.memory);
-    expect(seen[2]?.memory).not.toBe(seen[1]?.memory);
+    expect(seen.map(({ text }) => text)).toEqual(['copied', 'first', 'kept', 'third']);
+    expect(seen[1]?.memory).not.toBe(seen[0]?.memory);
+    expect(seen[2]?.memory).toBe(seen[1]?.memory);
+    expect(seen[3]?.memory).not.toBe(seen[2]?.memory);
   });
 
   it('never writes to bytes that were kept', async () => {

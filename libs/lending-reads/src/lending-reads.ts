@@ -1,19 +1,24 @@
 // Reads of a socket that go into the same buffer again and again, where Node would make a new one for each. Whoever takes
 // them is lent the bytes until it returns, or keeps them; then that buffer is its own and the next read gets another.
 //
-// A buffer is never shared by two sockets: libuv remembers for each socket where it reads to, so a buffer that one of them
-// has given away would be overwritten through the other. Instead it is small, since most sockets are idle most of the time;
-// as long as reads fill it there is a large one in its place.
+// A buffer that may be given away is never shared by two sockets: libuv remembers for each socket where it reads to, so it would be
+// overwritten through the other. Instead it is small, since most sockets are idle most of the time; as long as reads fill it there
+// is a large one in its place. Until the first bytes are lent that somebody might keep, all sockets read into one buffer, of which
+// everything is copied before the call returns.
 
 import type { OnReadOpts, Socket } from 'node:net';
 
 export interface Borrower {
+  /** Whether it copies all that it is lent, for now, and keeps none of it: then it may be lent what others are lent as well. */
+  readonly copies?: boolean;
   /** For the length of the call the bytes are lent. `kept`: they are the borrower's from now on. */
   takeLent(bytes: Buffer): 'returned' | 'kept';
 }
 
 const smallBytes = 1024;
 const largeBytes = 64 * 1024;
+/** Nobody keeps it: libuv reads and tells in one go, so a socket needs it for no longer than the call. */
+const shared = makeBuffer(largeBytes);
 /** Large buffers that nobody uses at the moment. A few are enough: more than that is rarely in the middle of a COPY at once. */
 const spareLarge: Buffer[] = [];
 const maxSpareLarge = 16;
@@ -27,17 +32,11 @@ export class LendingReads {
     buffer: () => this.#buffer,
     callback: (length) => this.#take(length),
   };
-  #buffer: Buffer;
+  #buffer = shared;
   /** Of the last read. Messages repeat, and so do their lengths: making a view costs as much as reading headers. */
-  #view: Buffer;
+  #view = shared;
   #socket: Socket | undefined;
   #borrower: Borrower | undefined;
-
-  /** `firstBytes`: room for the first read. Filled, it is replaced as any other. */
-  constructor(firstBytes = smallBytes) {
-    this.#buffer = makeBuffer(firstBytes);
-    this.#view = this.#buffer;
-  }
 
   bind(socket: Socket): void {
     this.#socket = socket;
@@ -50,15 +49,22 @@ export class LendingReads {
 
   /** `false` stops the reading until the socket is resumed. Node asks for the buffer of the next read right afterwards. */
   #take(length: number): boolean {
+    const borrower = this.#borrower;
+    if (borrower === undefined) return this.#socket?.push(Buffer.from(shared.subarray(0, length))) ?? false;
+    if (this.#buffer === shared) return this.#takeShared(borrower, shared.subarray(0, length));
     if (this.#view.length !== length) this.#view = this.#buffer.subarray(0, length);
-    const bytes = this.#view;
-    if (this.#borrower === undefined) {
-      const goesOn = this.#socket?.push(Buffer.from(bytes)) ?? false;
-      if (this.#isUnfit(length)) this.#change(length, false);
-      return goesOn;
-    }
-    const kept = this.#borrower.takeLent(bytes) === 'kept';
+    const kept = borrower.takeLent(this.#view) === 'kept';
     if (kept || this.#isUnfit(length)) this.#change(length, kept);
+    return true;
+  }
+
+  #takeShared(borrower: Borrower, bytes: Buffer): boolean {
+    if (borrower.copies === true) {
+      borrower.takeLent(bytes);
+    } else {
+      borrower.takeLent(Buffer.from(bytes));
+      this.#change(bytes.length, true);
+    }
     return true;
   }
 

@@ -126,6 +126,11 @@ export class SocketDuplex implements ByteDuplex, Borrower {
     return this.#socket;
   }
 
+  /** As long as its sink takes bytes for good only, as before the relay. */
+  get copies(): boolean {
+    return this.#sink?.onLentBytes === undefined;
+  }
+
   /** Of its own reads. */
   takeLent(bytes: Buffer): 'returned' | 'kept' {
     const sink = this.#sink;
