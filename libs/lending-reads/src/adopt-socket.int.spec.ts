@@ -5,8 +5,10 @@ import { waitFor } from '@pgwake/testkit';
 import { adoptSocket } from './adopt-socket.js';
 
 const opened: Socket[] = [];
+const listening: Server[] = [];
 afterEach(() => {
   for (const socket of opened.splice(0)) socket.destroy();
+  for (const server of listening.splice(0)) server.close();
 });
 
 /** A server that adopts who comes, and the two ends of one connection to it. */
@@ -14,6 +16,7 @@ async function acceptOne() {
   const server: Server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
+  listening.push(server);
   const far = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', allowHalfOpen: true });
   const [accepted] = (await once(server, 'connection')) as [Socket];
   const adopted = adoptSocket(accepted);
