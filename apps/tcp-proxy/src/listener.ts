@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { type Server, type Socket, createServer } from 'node:net';
 import { GatewayError, isGatewayError } from '@pgwake/gateway-errors';
 import type { SessionId } from '@pgwake/ids';
-import { type LendingSocket, adoptSocket } from '@pgwake/lending-reads';
+import { type LendingSocket, adoptSocket } from '@pgwake/bare-sockets';
 import type { ClientLimits } from '@pgwake/limits';
 import { listen } from '@pgwake/nest-kit';
 import {

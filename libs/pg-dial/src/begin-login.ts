@@ -4,7 +4,7 @@
 import type { Socket } from 'node:net';
 import type { ScramKeys } from '@pgwake/client-auth';
 import type { DialAttempt } from '@pgwake/connect-core';
-import type { LendingReads } from '@pgwake/lending-reads';
+import type { LendingReads } from '@pgwake/bare-sockets';
 import type { ComputeIdentity, NodeAddress } from '@pgwake/wake-api';
 import { dialTimeout } from './classify.js';
 import type { ComputeNetwork } from './compute-network.js';

@@ -3,7 +3,7 @@
 import type { Socket } from 'node:net';
 import type { NodeInfo } from '@pgwake/connect-core';
 import type { Generation } from '@pgwake/ids';
-import type { LendingReads } from '@pgwake/lending-reads';
+import type { LendingReads } from '@pgwake/bare-sockets';
 import type { BackendKey } from '@pgwake/pg-wire';
 import type { ComputeIdentity, NodeAddress } from '@pgwake/wake-api';
 import type { BegunLogin } from './begin-login.js';

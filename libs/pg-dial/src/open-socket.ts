@@ -1,7 +1,7 @@
 // The one place that opens sockets to computes.
 
 import { Socket } from 'node:net';
-import { LendingReads } from '@pgwake/lending-reads';
+import { LendingReads } from '@pgwake/bare-sockets';
 import { type NodeAddress, describeAddress } from '@pgwake/wake-api';
 import type { ComputeNetwork } from './compute-network.js';
 

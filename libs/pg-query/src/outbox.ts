@@ -2,10 +2,10 @@
 // a request and the reset behind it in one system call, past Node's stream, which makes several objects for each write.
 
 import type { Socket } from 'node:net';
+import { descriptorOf, writeNow } from '@pgwake/bare-sockets';
 import type { ComputeConnection } from '@pgwake/pg-dial';
 import { FrontendWriter } from '@pgwake/pg-wire';
 import { endOfTurn } from './end-of-turn.js';
-import { descriptorOf, writeNow } from './write-now.js';
 
 export class Outbox {
   /** What is written here goes out after `sendSoon`. */

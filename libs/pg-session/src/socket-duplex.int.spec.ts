@@ -4,11 +4,10 @@ import { once } from 'node:events';
 import { type AddressInfo, Socket, connect, createServer } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { TLSSocket, type TLSSocketOptions, connect as connectTls } from 'node:tls';
-import { LendingReads, adoptSocket } from '@pgwake/lending-reads';
+import { LendingReads, adoptSocket, descriptorOf } from '@pgwake/bare-sockets';
 import { type DuplexSink, startRelay } from '@pgwake/relay';
 import { type LeakCheck, startLeakCheck } from '@pgwake/testkit';
 import { SocketDuplex } from './socket-duplex.js';
-import { descriptorOf } from './write-now.js';
 
 let leaks: LeakCheck;
 beforeEach(() => {

@@ -3,9 +3,8 @@
 // same functions for all, and find the duplex in the socket. Most sockets are idle, and closures were a good part of them.
 
 import type { Socket } from 'node:net';
-import type { Borrower, LendingReads } from '@pgwake/lending-reads';
+import { type Borrower, type LendingReads, descriptorOf, writeNow } from '@pgwake/bare-sockets';
 import type { ByteDuplex, DuplexSink, OutgoingProgress } from '@pgwake/relay';
-import { descriptorOf, writeNow } from './write-now.js';
 
 /** An idle peer that vanished is noticed 10 s later: libuv probes ten times, a second apart. */
 const keepAliveMs = 30_000;

@@ -3,11 +3,7 @@
 
 import { writeSync } from 'node:fs';
 import type { Socket } from 'node:net';
-
-/** What a socket stands on. Node documents that sockets can be made of one, and not where they have it. */
-interface HasHandle {
-  readonly _handle?: { readonly fd?: number } | null;
-}
+import type { HasHandle } from './has-handle.js';
 
 /** For {@link writeNow}, until the socket is destroyed. -1 where there is none: not connected, or not on this system. */
 export function descriptorOf(socket: Socket): number {

@@ -1,18 +1,14 @@
 // A server's socket as one that lends what it reads. Node makes such sockets for outgoing connections only, by the option
 // `onread`; a server makes its own, and offers no way to say how.
 
-import { type BoundSocket, Socket } from 'node:net';
+import { Socket } from 'node:net';
+import type { HasHandle } from './has-handle.js';
 import { LendingReads } from './lending-reads.js';
 
 export interface LendingSocket {
   readonly socket: Socket;
   /** None where the connection could not be moved: then it reads as any other, which costs more and changes nothing else. */
   readonly reads: LendingReads | undefined;
-}
-
-/** What a socket stands on. Node documents the option that takes one, and not where a socket has it. */
-interface HasHandle {
-  _handle?: BoundSocket | null;
 }
 
 /**
