@@ -9,9 +9,7 @@ export type JsonKind = 'object' | 'array' | 'string' | 'number' | 'boolean' | 'n
 
 const maxDepth = 64;
 const numberShape = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
-const quoteMark = 0x22;
-const backslash = 0x5c;
-const firstPlain = 0x20;
+const endOfPlainText = /["\\\u0000-\u001f]/g;
 const escapes: Readonly<Record<string, string>> = {
   '"': '"',
   '\\': '\\',
@@ -77,7 +75,8 @@ export class JsonReader {
     let value = '';
     for (;;) {
       const start = this.#at;
-      const end = this.#findEndOfPlainText();
+      endOfPlainText.lastIndex = start;
+      const end = endOfPlainText.test(this.#text) ? endOfPlainText.lastIndex - 1 : this.#text.length;
       value += this.#text.slice(start, end);
       this.#at = end + 1;
       const letter = this.#text.charAt(end);
@@ -87,17 +86,6 @@ export class JsonReader {
     }
     this.#skipSpace();
     return value;
-  }
-
-  /** Most strings are short, and a loop over a few letters is quicker than a regular expression. */
-  #findEndOfPlainText(): number {
-    const text = this.#text;
-    let at = this.#at;
-    for (; at < text.length; at += 1) {
-      const unit = text.charCodeAt(at);
-      if (unit < firstPlain || unit === quoteMark || unit === backslash) break;
-    }
-    return at;
   }
 
   readBoolean(): boolean {
