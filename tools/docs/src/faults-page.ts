@@ -18,6 +18,7 @@ const stories: readonly (readonly [file: string, story: string])[] = [
     'faults/silent-compute.int.spec.ts',
     'a compute is gone while it owes an answer, or only takes its time; packets are dropped in the middle of a session',
   ],
+  ['faults/silent-query.int.spec.ts', 'a compute stands still in the middle of a query over HTTP'],
   ['system.int.spec.ts', 'wake-service is killed with `kill -9`, in mid-wake too; computes are killed'],
 ];
 
