@@ -2,7 +2,7 @@
 // listeners cost as much as reading the request's JSON. Whoever needs a real one gets it, and only then is it made.
 
 import type { GatewayError } from '@pgwake/gateway-errors';
-import type { AbortNotice } from '@pgwake/pg-query';
+import type { AbortNotice } from '@pgwake/connect-core';
 
 export class RequestAbort implements AbortNotice {
   #reason: GatewayError | undefined;

@@ -1,5 +1,4 @@
-// Writes past Node's streams. For each write these make a request, a callback and a tick of the event loop, which costs about as
-// much as all else that is done for a chunk.
+// Writes past Node's streams, which make a request, a callback and a tick of the event loop for each.
 
 import { writeSync } from 'node:fs';
 import type { Socket } from 'node:net';

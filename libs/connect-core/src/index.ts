@@ -1,3 +1,4 @@
+export type { AbortNotice } from './abort-notice.js';
 export { type Connector, type ConnectorDeps, createConnector } from './connector.js';
 export type { HeadStart } from './head-start.js';
 export type { Journey, JourneyEvent, JourneyReport, JourneyResult, JourneyStep } from './journey.js';

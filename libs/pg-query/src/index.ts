@@ -1,4 +1,3 @@
-export type { AbortNotice } from './abort-notice.js';
 export { createQueryDial } from './query-dial.js';
 export {
   type QueryConnection,

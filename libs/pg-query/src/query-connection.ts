@@ -3,11 +3,11 @@
 // that is the pool's.
 
 import type { Socket } from 'node:net';
+import type { AbortNotice } from '@pgwake/connect-core';
 import { GatewayError, isGatewayError } from '@pgwake/gateway-errors';
 import type { Generation } from '@pgwake/ids';
 import { type ComputeConnection, type ComputeNetwork, sendCancel } from '@pgwake/pg-dial';
 import { FrontendWriter, MessageScanner, backendTag, encodeTerminate, parseParameterStatus } from '@pgwake/pg-wire';
-import type { AbortNotice } from './abort-notice.js';
 import { CommandExchange } from './command-exchange.js';
 import type { Exchange } from './exchange.js';
 import { Outbox } from './outbox.js';

@@ -22,15 +22,6 @@ export interface PooledConnection {
   onClosed(listener: () => void): void;
 }
 
-/** What calls a request off. An AbortSignal will do. */
-export interface CallOff {
-  readonly aborted: boolean;
-  readonly reason: unknown;
-  /** `listener` is called once, if it is not aborted already. */
-  addEventListener(type: 'abort', listener: () => void, options: { readonly once: true }): void;
-  removeEventListener(type: 'abort', listener: () => void): void;
-}
-
 /** Why a connection left the pool. Also a metric label. */
 export type CloseReason =
   /** By the other side, or by its own doubts. */

@@ -5,12 +5,12 @@
 // may have changed, nobody can see from outside. The reset follows the request in the same write, so it delays no answer.
 
 import { ArrivalList } from '@pgwake/arrival-list';
-import type { Clock } from '@pgwake/connect-core';
+import type { AbortNotice, Clock } from '@pgwake/connect-core';
 import { GatewayError } from '@pgwake/gateway-errors';
 import { type EndpointId, type Generation, millis } from '@pgwake/ids';
 import { Patience } from './patience.js';
 import { type Entry, type Place, Places, type PoolKey, type Room, type Waiter } from './places.js';
-import type { CallOff, CloseReason, PoolObserver, PooledConnection } from './ports.js';
+import type { CloseReason, PoolObserver, PooledConnection } from './ports.js';
 import { type PoolSettings, completeSettings } from './settings.js';
 
 export interface SqlPoolDeps {
@@ -27,7 +27,7 @@ export interface PoolRequest<C extends PooledConnection> {
   /** Opens a connection for this key, by the whole journey to the compute. Its rejection is the request's. */
   readonly open: () => Promise<C>;
   /** Aborted when nobody waits for the answer any more. */
-  readonly abort: CallOff;
+  readonly abort: AbortNotice;
   /** The same, asked for when the request has to wait for a connection's sign of life. */
   readonly signal: () => AbortSignal;
 }

@@ -1,5 +1,5 @@
 // Takes secrets out of what is about to be logged, by their names: the second line of defence, for what should never have been
-// passed to a log. pino's own redaction does the same at several times the price of the line itself, and every login has two.
+// passed to a log. pino's own redaction copies all that it is given to do the same, for each line, and every login has two.
 
 const secretNames = new Set(['password', 'verifier', 'secret', 'clientKey', 'serverKey', 'sql', 'authorization']);
 

@@ -1,4 +1,4 @@
-/** What of an AbortSignal is used here: whoever has something cheaper may pass that. */
+/** What of an AbortSignal is used where each request has one: whoever has something cheaper may pass that. */
 export interface AbortNotice {
   readonly aborted: boolean;
   readonly reason: unknown;
