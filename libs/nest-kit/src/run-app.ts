@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8';
 import type { Logger } from '@pgwake/telemetry';
 import { errorKeys } from '@pgwake/telemetry';
 import { StartupError } from './startup-error.js';
@@ -14,6 +15,7 @@ export interface RunningApp {
  * and ends it with status 1.
  */
 export async function runApp(start: () => Promise<RunningApp>): Promise<void> {
+  collectYoungAlone();
   const app = await start().catch((error: unknown) => {
     if (!(error instanceof StartupError)) throw error;
     process.stderr.write(`${error.message}\n`);
@@ -41,4 +43,12 @@ export async function runApp(start: () => Promise<RunningApp>): Promise<void> {
   };
   process.on('uncaughtException', unforeseen);
   process.on('unhandledRejection', unforeseen);
+}
+
+/**
+ * Young garbage is collected by the thread that made it. V8 would share that among threads, whose coming and going costs more
+ * than the work: of what a request leaves behind hardly anything lives on. NODE_OPTIONS does not take this flag.
+ */
+function collectYoungAlone(): void {
+  setFlagsFromString('--no-parallel-scavenge');
 }
