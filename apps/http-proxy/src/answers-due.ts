@@ -14,16 +14,25 @@ export class AnswersDue {
   #latest: { readonly request: Request; readonly response: Response } | undefined;
   #due = 0;
   #onAllGiven: (() => void) | undefined;
+  readonly #onChange: (isAnyDue: boolean) => void;
+
+  /** `onChange`: with the first answer that is due, and when there is none any more. */
+  constructor(onChange: (isAnyDue: boolean) => void = () => undefined) {
+    this.#onChange = onChange;
+  }
 
   /** Requests come in their order, each before the answer to the last one is complete if the client likes. */
   began(request: Request, response: Response): void {
     this.#latest = { request, response };
     this.#due += 1;
+    if (this.#due === 1) this.#onChange(true);
     response.on('close', () => {
       this.#due -= 1;
       // It has the password in its headers, and the connection may stay open for long.
       if (this.#latest?.request === request && request.complete) this.#latest = undefined;
-      if (this.#due === 0) this.#onAllGiven?.();
+      if (this.#due > 0) return;
+      this.#onChange(false);
+      this.#onAllGiven?.();
     });
   }
 

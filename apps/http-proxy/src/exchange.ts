@@ -1,8 +1,9 @@
 // One request and its answer, over HTTP/1.1 or HTTP/2.
 
-import { type IncomingHttpHeaders, ServerResponse } from 'node:http';
+import { type IncomingHttpHeaders, STATUS_CODES, ServerResponse } from 'node:http';
 import type { SessionId } from '@pgwake/ids';
 import type { Client } from './client.js';
+import { DirectResponse } from './direct-response.js';
 
 /** What is used of a request; Node's classes for both versions have it. */
 export interface Request {
@@ -20,7 +21,6 @@ export interface Response {
   /** False: no more for now, until 'drain'. */
   write(chunk: Uint8Array): boolean;
   end(chunk: Uint8Array): unknown;
-  end(text: string, encoding: 'latin1'): unknown;
   destroy(): unknown;
   on(event: 'drain' | 'close' | 'error', listener: () => void): unknown;
   off(event: 'drain' | 'close' | 'error', listener: () => void): unknown;
@@ -50,19 +50,10 @@ const forPages: Headers = [
   'Neon-Request-Id, Neon-Batch-Isolation-Level, Neon-Batch-Read-Only, Neon-Batch-Deferrable, Pgwake-Status, Retry-After',
 ];
 
-/** Longer ones are not copied. */
-const longestCopiedBytes = 16 * 1024;
-
 /** Sends the head of an answer, of which it is known how long it will be, or not. */
-export function writeHead(
-  { request, response, id }: Exchange,
-  status: number,
-  headers: Headers,
-  lengthBytes?: number,
-): void {
-  const lines = ['cache-control', 'no-store', 'neon-request-id', id, ...headers];
-  if (lengthBytes !== undefined) lines.push('content-length', lengthBytes);
-  if (request.headers.origin !== undefined) lines.push(...forPages);
+export function writeHead(exchange: Exchange, status: number, headers: Headers, length?: number): void {
+  const { response } = exchange;
+  const lines = linesOf(exchange, headers, length);
   // Node writes a list as it stands; of an object it first makes one.
   if (response instanceof ServerResponse) response.writeHead(status, lines);
   else response.writeHead(status, toRecord(lines));
@@ -71,14 +62,26 @@ export function writeHead(
 /** Sends a whole answer. `body` is the caller's again when this returns true. */
 export function answer(exchange: Exchange, status: number, headers: Headers, body: Uint8Array): boolean {
   const { response } = exchange;
-  writeHead(exchange, status, headers, body.length);
-  if (body.length > longestCopiedBytes || !(response instanceof ServerResponse)) {
-    response.end(body);
-    return false;
+  if (response instanceof DirectResponse) {
+    const head = renderHead(status, linesOf(exchange, headers, body.length));
+    if (response.endDirectly(head, body)) return true;
   }
-  // As a text it goes out together with the head, in one piece; latin1 is how Node writes that, byte for byte.
-  response.end(Buffer.from(body.buffer, body.byteOffset, body.length).toString('latin1'), 'latin1');
-  return true;
+  writeHead(exchange, status, headers, body.length);
+  response.end(body);
+  return false;
+}
+
+function linesOf({ request, id }: Exchange, headers: Headers, length: number | undefined): (string | number)[] {
+  const lines = ['cache-control', 'no-store', 'neon-request-id', id, ...headers];
+  if (length !== undefined) lines.push('content-length', length);
+  if (request.headers.origin !== undefined) lines.push(...forPages);
+  return lines;
+}
+
+function renderHead(status: number, lines: Headers): string {
+  let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`;
+  for (let at = 0; at < lines.length; at += 2) head += `${lines[at]}: ${lines[at + 1]}\r\n`;
+  return head;
 }
 
 function toRecord(lines: Headers): Record<string, string | number> {

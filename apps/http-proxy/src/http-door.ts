@@ -14,7 +14,6 @@ import {
   createServer as createHttp2Server,
 } from 'node:http2';
 import { type Server as Acceptor, type Socket, createServer as createAcceptor } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { GatewayError } from '@pgwake/gateway-errors';
 import type { SessionId } from '@pgwake/ids';
 import type { ClientLimits } from '@pgwake/limits';
@@ -28,11 +27,12 @@ import {
   readProxyHeader,
   startTls,
 } from '@pgwake/proxy-kit';
-import { AnswersDue } from './answers-due.js';
 import { Client } from './client.js';
 import { DirectRequest } from './direct-request.js';
+import { DirectResponse } from './direct-response.js';
 import { tell } from './error-answer.js';
 import type { Exchange } from './exchange.js';
+import { Http1Connections } from './http1-connections.js';
 import { endWith, refuseNoHttp } from './refuse-no-http.js';
 import { route } from './router.js';
 import type { SqlRoute } from './sql-route.js';
@@ -55,6 +55,8 @@ export interface HttpDoorOptions {
   readonly keepAliveMs: number;
 }
 
+type Http1Server = Server<typeof DirectRequest, typeof DirectResponse>;
+
 /** Node's default of 511 overflows when thousands of clients come at once. */
 const acceptBacklog = 4096;
 const proxyHeaderTimeoutMs = 10_000;
@@ -72,7 +74,7 @@ const lastAnswersMs = 1_000;
 export class HttpDoor implements ClientDoor {
   readonly #options: HttpDoorOptions;
   readonly #acceptor: Acceptor;
-  readonly #http1: Server;
+  readonly #http1: Http1Server;
   readonly #http2: Http2Server;
   readonly #sockets = new Set<Socket>();
   /** By address and port: of a request both of Node's servers tell these, but not the socket that was accepted. */
@@ -80,14 +82,14 @@ export class HttpDoor implements ClientDoor {
   /** The same by what a request was found to have for a socket, for its next ones. */
   readonly #clientBySocket = new WeakMap<Peer, Client>();
   readonly #sessions = new Set<ServerHttp2Session>();
-  /** Of HTTP/1.1. */
-  readonly #answersDue = new WeakMap<Duplex, AnswersDue>();
+  readonly #http1Connections: Http1Connections;
   /** For those who have not said yet who they are. */
   readonly #drained = new AbortController();
   #draining = false;
 
   constructor(options: HttpDoorOptions) {
     this.#options = options;
+    this.#http1Connections = new Http1Connections(options.keepAliveMs);
     this.#http1 = this.#createHttp1();
     this.#http2 = this.#createHttp2();
     this.#acceptor = createAcceptor({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) =>
@@ -129,14 +131,15 @@ export class HttpDoor implements ClientDoor {
     this.#http1.close();
   }
 
-  #createHttp1(): Server {
-    const { receiveTimeoutMs, keepAliveMs } = this.#options;
-    const options: ServerOptions<typeof DirectRequest> = {
+  #createHttp1(): Http1Server {
+    const { receiveTimeoutMs } = this.#options;
+    const options: ServerOptions<typeof DirectRequest, typeof DirectResponse> = {
       IncomingMessage: DirectRequest,
+      ServerResponse: DirectResponse,
       maxHeaderSize: maxHeaderBytes,
       headersTimeout: Math.min(headersTimeoutMs, receiveTimeoutMs),
       requestTimeout: receiveTimeoutMs,
-      keepAliveTimeout: keepAliveMs,
+      keepAliveTimeout: 0, // that is for Http1Connections
       connectionsCheckingInterval: checkIntervalMs,
       insecureHTTPParser: false,
       // Else the second of two Hosts or Authorizations is dropped without a word, and somebody before us may believe it.
@@ -145,11 +148,11 @@ export class HttpDoor implements ClientDoor {
       shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
     };
     const server = createServer(options, (request, response) => {
-      this.#answersDueOn(request.socket).began(request, response);
+      this.#http1Connections.began(request, response);
       this.#serve(request, response);
     });
     server.maxRequestsPerSocket = maxRequestsPerSocket;
-    server.on('clientError', (error, socket) => refuseNoHttp(error, socket, this.#answersDueOn(socket)));
+    server.on('clientError', (error, socket) => refuseNoHttp(error, socket, this.#http1Connections.answersDueOn(socket)));
     server.on('connect', (_request, socket) => endWith(socket, noTunnel(), 405));
     server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) =>
       this.#upgrade(request, socket, head),
@@ -173,14 +176,6 @@ export class HttpDoor implements ClientDoor {
       if (this.#draining) session.close();
     });
     return server;
-  }
-
-  #answersDueOn(socket: Duplex): AnswersDue {
-    const known = this.#answersDue.get(socket);
-    if (known !== undefined) return known;
-    const answers = new AnswersDue();
-    this.#answersDue.set(socket, answers);
-    return answers;
   }
 
   #accept(socket: Socket): void {

@@ -10,12 +10,13 @@ export function descriptorOf(socket: Socket): number {
 }
 
 /**
- * Only while nothing waits in the socket, or these bytes would overtake it. How many of them the kernel took: the rest, and be it
- * all, goes the ordinary way, where failures are told too.
+ * The first `size` bytes. Only while nothing waits in the socket, or they would overtake it. How many of them the kernel took: the
+ * rest, and be it all, goes the ordinary way, where failures are told too.
  */
-export function writeNow(descriptor: number, bytes: Uint8Array): number {
+export function writeNow(descriptor: number, bytes: Uint8Array, size = bytes.length): number {
+  if (descriptor < 0) return 0;
   try {
-    return writeSync(descriptor, bytes);
+    return writeSync(descriptor, bytes, 0, size);
   } catch {
     return 0; // nothing more fits, or the connection is gone
   }

@@ -40,7 +40,7 @@ export class Outbox {
     const socket = this.#socket;
     // Once it is destroyed its descriptor may be another socket's.
     if (!socket.writable) return;
-    const sent = this.#descriptor >= 0 && socket.writableLength === 0 ? writeNow(this.#descriptor, bytes) : 0;
+    const sent = socket.writableLength === 0 ? writeNow(this.#descriptor, bytes) : 0;
     if (sent < bytes.length) socket.write(Buffer.from(bytes.subarray(sent)));
   }
 }

@@ -76,7 +76,7 @@ export class SocketDuplex implements ByteDuplex, Borrower {
   write(bytes: Uint8Array): boolean {
     const socket = this.#socket;
     if (!socket.writable || this.#surrendered) return true;
-    const sent = this.#descriptor >= 0 && socket.writableLength === 0 ? writeNow(this.#descriptor, bytes) : 0;
+    const sent = socket.writableLength === 0 ? writeNow(this.#descriptor, bytes) : 0;
     if (sent < bytes.length) socket.write(sent === 0 ? bytes : bytes.subarray(sent));
     return socket.writableLength < socket.writableHighWaterMark;
   }
