@@ -2,11 +2,11 @@
 // the body, query, answer. What goes wrong on the way is told here. No framework is in the way.
 
 import { performance } from 'node:perf_hooks';
-import { ArrivalList } from '@pgwake/arrival-list';
+import { ArrivalList, type Standing } from '@pgwake/arrival-list';
 import { GatewayError, isGatewayError } from '@pgwake/gateway-errors';
 import type { EndpointId, RoleName } from '@pgwake/ids';
 import type { PasswordCheck, PasswordProof } from '@pgwake/password-check';
-import { type QueryRequest, endOfTurn } from '@pgwake/pg-query';
+import { type QueryOutcome, type QueryRequest, endOfTurn } from '@pgwake/pg-query';
 import {
   type HeaderLines,
   type RequestBody,
@@ -19,7 +19,7 @@ import {
 import type { TokenCheck } from '@pgwake/token-check';
 import { type Caller, KnownCallers, createCaller } from './caller.js';
 import type { ComputePool } from './compute-pool.js';
-import { Deadlines } from './deadlines.js';
+import { type Deadline, Deadlines } from './deadlines.js';
 import { tell } from './error-answer.js';
 import type { Exchange } from './exchange.js';
 import { identifyRequest } from './identify-request.js';
@@ -60,16 +60,23 @@ export interface RequestFacts {
 }
 
 /** A request under way. */
-interface Call {
+class Call {
   readonly exchange: Exchange;
-  readonly startedMs: number;
-  readonly abort: RequestAbort;
+  readonly startedMs = performance.now();
+  readonly abort = new RequestAbort();
+  isOver = false;
+  standing: Standing<Call> | undefined;
+  timeout: Deadline<Call> | undefined;
+  slowBody: Deadline<Call> | undefined;
   /** Set by the client. */
-  limit?: NodeJS.Timeout;
-  isOver: boolean;
-  endpoint?: EndpointId;
-  role?: RoleName;
-  error?: GatewayError;
+  limit: NodeJS.Timeout | undefined;
+  endpoint: EndpointId | undefined;
+  role: RoleName | undefined;
+  error: GatewayError | undefined;
+
+  constructor(exchange: Exchange) {
+    this.exchange = exchange;
+  }
 }
 
 interface Claim {
@@ -99,27 +106,47 @@ export class SqlRoute {
 
   /** Resolves when the request is answered, or its client gone. Never rejects. */
   async serve(exchange: Exchange): Promise<void> {
-    const call: Call = { exchange, startedMs: performance.now(), abort: new RequestAbort(), isOver: false };
-    const { response } = exchange;
-    response.on('close', () => {
-      if (!call.isOver) call.abort.abort(new GatewayError('CLIENT_GONE'));
-    });
-    // 'close' follows. An 'error' that nobody hears would end the process.
-    response.on('error', ignore);
-    const standing = this.#underWay.add(call);
-    const timeout = this.#timeouts.add(call, call.startedMs);
+    const { pool, limits } = this.#deps;
+    const call = this.#begin(exchange);
+    const { abort } = call;
     try {
-      await this.#answer(call);
+      const lines = exchange.request.headers;
+      const known = this.#callers.find(lines);
+      const headers = known === undefined ? parseRequestHeaders(lines) : parseRequestOptions(lines);
+      const { timeoutMs = Infinity } = headers;
+      if (timeoutMs < limits.requestTimeoutMs) {
+        call.limit = setTimeout(() => abort.abort(timedOut(timeoutMs)), timeoutMs);
+      }
+      const caller = known !== undefined && this.#recognise(call, known) ? known : await this.#meet(call, lines);
+      // Not before: who cannot log in cannot make us keep ten megabytes.
+      call.slowBody = this.#slowBodies.add(call, performance.now());
+      const body = parseRequestBody(await readBody(exchange.request, limits.maxRequestBytes, abort));
+      this.#slowBodies.delete(call.slowBody);
+      const results = createResults(exchange, {
+        headers,
+        body,
+        maxBytes: limits.maxResponseBytes,
+        onTooLarge: (error) => abort.abort(error),
+      });
+      const request = toQueryRequest(body, headers);
+      const outcome =
+        request.statements.length === 0
+          ? nothingToDo
+          : await pool.use({ caller, pooled: headers.pooled, sessionId: exchange.id, abort }, (connection) =>
+              results.take(connection, (sink) => connection.run(request, sink, abort)),
+            );
+      // Other answers, and other requests for computes, are there to be read: first all of them, then to all who wait.
+      await endOfTurn();
+      if (outcome.kind === 'done') results.done();
+      else {
+        call.error = outcome.error;
+        results.failed(outcome.error, body.kind === 'batch' ? outcome.statement : undefined);
+      }
     } catch (error) {
       call.error = isGatewayError(error) ? error : new GatewayError('INTERNAL', { cause: error });
       tell(exchange, call.error);
     }
-    call.isOver = true;
-    clearTimeout(call.limit);
-    this.#underWay.remove(standing);
-    this.#timeouts.delete(timeout);
-    const { endpoint, role, error } = call;
-    this.#deps.observer.served({ exchange, durationMs: performance.now() - call.startedMs, endpoint, role, error });
+    this.#end(call);
   }
 
   /** Ends what is under way; everybody is told DRAINING. */
@@ -127,36 +154,27 @@ export class SqlRoute {
     for (const { abort } of this.#underWay.toArray()) abort.abort(new GatewayError('DRAINING'));
   }
 
-  async #answer(call: Call): Promise<void> {
-    const { pool, limits } = this.#deps;
-    const { exchange, abort } = call;
-    const lines = exchange.request.headers;
-    const known = this.#callers.find(lines);
-    const headers = known === undefined ? parseRequestHeaders(lines) : parseRequestOptions(lines);
-    const { timeoutMs = Infinity } = headers;
-    if (timeoutMs < limits.requestTimeoutMs) {
-      call.limit = setTimeout(() => abort.abort(timedOut(timeoutMs)), timeoutMs);
-    }
-    const caller = known !== undefined && this.#recognise(call, known) ? known : await this.#meet(call, lines);
-    // Not before: who cannot log in cannot make us keep ten megabytes.
-    const body = parseRequestBody(await this.#receive(call));
-    const results = createResults(exchange, {
-      headers,
-      body,
-      maxBytes: limits.maxResponseBytes,
-      onTooLarge: (error) => abort.abort(error),
+  #begin(exchange: Exchange): Call {
+    const call = new Call(exchange);
+    const { response } = exchange;
+    response.on('close', () => {
+      if (!call.isOver) call.abort.abort(new GatewayError('CLIENT_GONE'));
     });
-    const request = toQueryRequest(body, headers);
-    if (request.statements.length === 0) return results.done();
+    // 'close' follows. An 'error' that nobody hears would end the process.
+    response.on('error', ignore);
+    call.standing = this.#underWay.add(call);
+    call.timeout = this.#timeouts.add(call, call.startedMs);
+    return call;
+  }
 
-    const outcome = await pool.use({ caller, pooled: headers.pooled, sessionId: exchange.id, abort }, (connection) =>
-      results.take(connection, (sink) => connection.run(request, sink, abort)),
-    );
-    // Other answers, and other requests for computes, are there to be read: first all of them, then to all who wait.
-    await endOfTurn();
-    if (outcome.kind === 'done') return results.done();
-    call.error = outcome.error;
-    results.failed(outcome.error, body.kind === 'batch' ? outcome.statement : undefined);
+  #end(call: Call): void {
+    const { exchange, endpoint, role, error } = call;
+    call.isOver = true;
+    clearTimeout(call.limit);
+    if (call.standing !== undefined) this.#underWay.remove(call.standing);
+    if (call.timeout !== undefined) this.#timeouts.delete(call.timeout);
+    if (call.slowBody !== undefined) this.#slowBodies.delete(call.slowBody);
+    this.#deps.observer.served({ exchange, durationMs: performance.now() - call.startedMs, endpoint, role, error });
   }
 
   /** False: it has to prove itself. */
@@ -207,16 +225,9 @@ export class SqlRoute {
     client.passwordProved(endpoint);
     return outcome.value;
   }
-
-  async #receive(call: Call): Promise<Uint8Array> {
-    const slowBody = this.#slowBodies.add(call, performance.now());
-    try {
-      return await readBody(call.exchange.request, this.#deps.limits.maxRequestBytes, call.abort);
-    } finally {
-      this.#slowBodies.delete(slowBody);
-    }
-  }
 }
+
+const nothingToDo: QueryOutcome = { kind: 'done' };
 
 function toQueryRequest(body: RequestBody, { transaction }: RequestOptions): QueryRequest {
   // Alone a statement is a transaction of its own, or may be one of those that run in none.

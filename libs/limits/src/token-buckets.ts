@@ -31,8 +31,10 @@ export class TokenBuckets {
 
   /** How long until there is a token, in milliseconds; 0: there is one. */
   waitMs(key: string): number {
+    const fullAtMs = this.#fullAtMs.size === 0 ? undefined : this.#fullAtMs.get(key);
+    if (fullAtMs === undefined) return 0;
     const { burst, perSecond, clock } = this.settings;
-    const fullInMs = Math.max(0, (this.#fullAtMs.get(key) ?? 0) - clock.now());
+    const fullInMs = Math.max(0, fullAtMs - clock.now());
     // Rounding must not make somebody wait who has just waited long enough.
     return Math.max(0, Math.ceil(fullInMs - ((burst - 1) * 1_000) / perSecond - 1e-6));
   }

@@ -138,17 +138,17 @@ class SocketQueryConnection implements QueryConnection {
     if (!this.closed) socket.resume();
   }
 
-  async run(request: QueryRequest, sink: ResultSink, signal: AbortNotice): Promise<QueryOutcome> {
+  run(request: QueryRequest, sink: ResultSink, signal: AbortNotice): Promise<QueryOutcome> {
     if (this.#request !== undefined || this.#resetting)
       throw new Error('one request at a time, and a reset before the next');
-    if (signal.aborted) return failed(abortError(signal));
-    if (this.closed) return failed(new GatewayError('COMPUTE_LOST'));
+    if (signal.aborted) return Promise.resolve(failed(abortError(signal)));
+    if (this.closed) return Promise.resolve(failed(new GatewayError('COMPUTE_LOST')));
     try {
       encodeRequest(request, this.#outbox.writer);
     } catch (error) {
       this.#outbox.writer.clear();
       if (!isGatewayError(error)) throw error;
-      return failed(error);
+      return Promise.resolve(failed(error));
     }
     const exchange = new RequestExchange(request, sink);
     this.touched = true;
@@ -159,13 +159,11 @@ class SocketQueryConnection implements QueryConnection {
     this.#sendSoon(exchange);
     const onAbort = () => this.#cancel(exchange);
     signal.addEventListener('abort', onAbort, { once: true });
-    await exchange.ended;
-    signal.removeEventListener('abort', onAbort);
-    if (signal.aborted) {
-      await this.#cancelling;
-      return failed(abortError(signal));
-    }
-    return exchange.failure === undefined ? { kind: 'done' } : { kind: 'failed', ...exchange.failure };
+    return exchange.ended.then(() => {
+      signal.removeEventListener('abort', onAbort);
+      if (signal.aborted) return this.#cancelled(signal);
+      return exchange.failure === undefined ? done : { kind: 'failed', ...exchange.failure };
+    });
   }
 
   resume(): void {
@@ -236,6 +234,11 @@ class SocketQueryConnection implements QueryConnection {
   #sendSoon(exchange: Exchange): void {
     this.#exchanges.push(exchange);
     this.#outbox.sendSoon();
+  }
+
+  async #cancelled(signal: AbortNotice): Promise<QueryOutcome> {
+    await this.#cancelling;
+    return failed(abortError(signal));
   }
 
   #cancel(exchange: RequestExchange): void {
@@ -341,6 +344,8 @@ class SocketQueryConnection implements QueryConnection {
 /** What DISCARD ALL does not take back and nobody can see from outside: connections that dblink keeps by name. */
 const mentionsTraces = /dblink/i;
 const opensBlock = /^\s*(begin|start)\b/i;
+
+const done: QueryOutcome = { kind: 'done' };
 
 function failed(error: GatewayError): QueryOutcome {
   return { kind: 'failed', error, statement: undefined };

@@ -214,14 +214,14 @@ export class Places<C extends PooledConnection> {
 
   /** Gives what is free to those who wait, longest first. To be called after every change that may have freed something. */
   serve(nowMs: number): void {
-    if (this.#crowded.size === 0) return;
-    const blocked = new Set<Room<C>>();
-    while (this.#crowded.size > blocked.size) {
-      const next = this.#longestWaiting(blocked);
-      if (next === undefined) return;
-      const { room, waiter } = next;
+    let blocked: Set<Room<C>> | undefined;
+    while (this.#crowded.size > (blocked?.size ?? 0)) {
+      const room = this.#longestWaiting(blocked);
+      const waiter = room?.waiters.first;
+      if (room === undefined || waiter === undefined) return;
       const place = this.find(room, waiter, nowMs);
       if (place === undefined) {
+        blocked ??= new Set();
         blocked.add(room);
       } else {
         this.stopWaiting(room, waiter);
@@ -234,13 +234,16 @@ export class Places<C extends PooledConnection> {
     for (const room of this.#crowded.toArray()) for (const waiter of room.waiters.toArray()) waiter.refuse(error);
   }
 
-  #longestWaiting(blocked: ReadonlySet<Room<C>>): { readonly room: Room<C>; readonly waiter: Waiter<C> } | undefined {
-    let found: { readonly room: Room<C>; readonly waiter: Waiter<C> } | undefined;
+  /** The room of whoever waits longest, of those that are not blocked. */
+  #longestWaiting(blocked: ReadonlySet<Room<C>> | undefined): Room<C> | undefined {
+    let found: Room<C> | undefined;
+    let arrival = Infinity;
     for (let at = this.#crowded.firstStanding; at !== undefined; at = at.after) {
       const room = at.item;
-      const waiter = blocked.has(room) ? undefined : room.waiters.first;
-      if (waiter !== undefined && (found === undefined || waiter.arrival < found.waiter.arrival))
-        found = { room, waiter };
+      const first = room.waiters.first?.arrival ?? Infinity;
+      if (first >= arrival || blocked?.has(room) === true) continue;
+      found = room;
+      arrival = first;
     }
     return found;
   }
