@@ -27,6 +27,7 @@ import {
   waitFor,
 } from '@pgwake/testkit';
 import type { QueryConnection, WatchSilence } from './index.js';
+import { endOfTurn } from './end-of-turn.js';
 import { ask, collect, statement } from './testing/asking.js';
 import { clusterName, dialQuery } from './testing/dialling.js';
 
@@ -401,6 +402,7 @@ describe('a compute that vanishes', () => {
 
     const lost = ask(connection, 'SELECT 2');
     expect(isAnswerDue()).toEqual([true]);
+    await endOfTurn(); // it goes out
     for (const { onLost } of watched) onLost(new Error('no sign of life'));
     expect((await lost).outcome).toMatchObject({ error: { code: 'COMPUTE_LOST_IN_QUERY', detail: 'no sign of life' } });
     expect([connection.closed, ended]).toEqual([true, 1]);

@@ -14,17 +14,25 @@ export class Outbox {
   /** -1 under TLS. */
   readonly #descriptor: number;
   #isHeld = false;
+  #sendings = 0;
 
   constructor({ socket, carrier }: Pick<ComputeConnection, 'socket' | 'carrier'>) {
     this.#socket = socket;
     this.#descriptor = socket === carrier ? descriptorOf(socket) : -1;
   }
 
-  /** With this turn of the event loop. */
-  sendSoon(): void {
-    if (this.#isHeld) return;
-    this.#isHeld = true;
-    void endOfTurn().then(this.flush);
+  /** With this turn of the event loop. Gives what `hasSent` knows it by. */
+  sendSoon(): number {
+    if (!this.#isHeld) {
+      this.#isHeld = true;
+      void endOfTurn().then(this.flush);
+    }
+    return this.#sendings;
+  }
+
+  /** Whether any of it may be at the compute. */
+  hasSent(sending: number): boolean {
+    return this.#sendings > sending;
   }
 
   /** What is still held goes out now; if the socket takes nothing any more, nowhere. */
@@ -40,6 +48,7 @@ export class Outbox {
     const socket = this.#socket;
     // Once it is destroyed its descriptor may be another socket's.
     if (!socket.writable) return;
+    this.#sendings += 1;
     const sent = socket.writableLength === 0 ? writeNow(this.#descriptor, bytes) : 0;
     if (sent < bytes.length) socket.write(Buffer.from(bytes.subarray(sent)));
   }

@@ -43,8 +43,10 @@ export interface QueryConnection {
   readonly pid: number;
   /** Nothing more can be sent. */
   readonly closed: boolean;
-  /** Whether anything of a request went out since the login or the last reset. */
+  /** Whether a request was taken on since the login or the last reset. */
   readonly touched: boolean;
+  /** It was lost before anything of its last request went out. */
+  readonly lostUnsent: boolean;
   /**
    * Has the request sent by the end of this turn of the event loop. One at a time, and a reset before the next; anything
    * else is a mistake of the caller, which throws. Never rejects: QUERY_FAILED with all of Postgres' words,
@@ -89,6 +91,7 @@ class SocketQueryConnection implements QueryConnection {
   readonly pid: number;
   touched = false;
   closed = false;
+  lostUnsent = false;
   readonly #parts: QueryConnectionParts;
   readonly #socket: Socket;
   readonly #scanner: MessageScanner;
@@ -96,6 +99,8 @@ class SocketQueryConnection implements QueryConnection {
   readonly #exchanges: Exchange[] = [];
   /** Since the last reset. */
   #request: RequestExchange | undefined;
+  /** The outbox knows it by this. */
+  #requestSending = 0;
   /** The request cannot be told apart from what it leaves behind. */
   #leavesTraces = false;
   /** The request may leave a transaction open, so a reset behind it would run in that. */
@@ -156,7 +161,7 @@ class SocketQueryConnection implements QueryConnection {
     this.#leavesTraces = request.statements.some(({ text }) => mentionsTraces.test(text));
     this.#mayStayOpen =
       request.transaction !== undefined || request.statements.some(({ text }) => opensBlock.test(text));
-    this.#sendSoon(exchange);
+    this.#requestSending = this.#sendSoon(exchange);
     const onAbort = () => this.#cancel(exchange);
     signal.addEventListener('abort', onAbort, { once: true });
     return exchange.ended.then(() => {
@@ -231,9 +236,9 @@ class SocketQueryConnection implements QueryConnection {
     return exchange;
   }
 
-  #sendSoon(exchange: Exchange): void {
+  #sendSoon(exchange: Exchange): number {
     this.#exchanges.push(exchange);
-    this.#outbox.sendSoon();
+    return this.#outbox.sendSoon();
   }
 
   async #cancelled(signal: AbortNotice): Promise<QueryOutcome> {
@@ -336,7 +341,9 @@ class SocketQueryConnection implements QueryConnection {
     if (when === 'afterWrites') this.#socket.destroySoon();
     else this.#socket.destroy();
     this.#endWatch?.();
-    for (const exchange of this.#exchanges.splice(0)) exchange.lose(error);
+    this.lostUnsent = this.#request !== undefined && !this.#outbox.hasSent(this.#requestSending);
+    const truth = this.lostUnsent ? new GatewayError('COMPUTE_LOST', { cause: error }) : error;
+    for (const exchange of this.#exchanges.splice(0)) exchange.lose(truth);
     this.#onClosed?.();
   }
 }

@@ -151,6 +151,29 @@ describe('a request', () => {
     expect(connection.touched).toBe(false);
   });
 
+  it('that is lost before it went out is not in doubt, and never was at the compute', async () => {
+    const answer = ask(connection, 'CREATE ROLE never_made');
+    const clean = connection.reset();
+    // In the same turn of the event loop, at the end of which it would go out.
+    connection.close();
+    expect(await answer).toMatchObject({ outcome: { error: { code: 'COMPUTE_LOST' } } });
+    expect([await clean, connection.lostUnsent]).toEqual([false, true]);
+    const watcher = await open('boss');
+    const gone = statement('SELECT count(*) FROM pg_stat_activity WHERE pid = $1', `${connection.pid}`);
+    await waitFor(async () => (await askCleanly(watcher, gone))[0]?.[0] === '0', 5_000);
+    expect(await askCleanly(watcher, `SELECT 1 FROM pg_roles WHERE rolname = 'never_made'`)).toEqual([]);
+  });
+
+  it('that is lost once it went out is in doubt', async () => {
+    const answer = ask(connection, 'SELECT pg_sleep(60)');
+    await untilAsleep();
+    connection.close();
+    expect(await answer).toMatchObject({ outcome: { error: { code: 'COMPUTE_LOST_IN_QUERY' } } });
+    expect(connection.lostUnsent).toBe(false);
+    const watcher = await open('boss');
+    await askCleanly(watcher, statement('SELECT pg_terminate_backend($1)', `${connection.pid}`));
+  });
+
   it('has a limit for one row, before memory is taken for it', async () => {
     const narrow = await open('app', { maxMessageBytes: 10_000 });
     const { outcome } = await ask(narrow, `SELECT repeat('x', 20000)`);

@@ -8,8 +8,10 @@ export interface PooledConnection {
   readonly generation: Generation;
   /** Nothing more can be sent. */
   readonly closed: boolean;
-  /** Whether anything of a request went out since it was opened or last reset. */
+  /** Whether it has taken on a request since it was opened or last reset. */
   readonly touched: boolean;
+  /** It was lost before anything of its last request went out. */
+  readonly lostUnsent: boolean;
   /**
    * Waits for the request under way, then brings the session back to where it began. True: that is proven. Without any
    * request since, it is so at once. False: it may only be closed, or is. Never rejects.

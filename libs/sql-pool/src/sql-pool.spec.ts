@@ -287,6 +287,23 @@ describe('a request', () => {
     expect(asked.connection).not.toBe(dying);
   });
 
+  it('that was still held when its connection was lost is given another one, and notices nothing', async () => {
+    start();
+    const dying = await lab.asks();
+    const asked = lab.ask();
+    await settle();
+    expect([asked.connection, dying.touched]).toEqual([dying, true]);
+    dying.lostUnsent = true;
+    dying.close();
+    asked.finish('notSent');
+    await settle();
+    expect(asked.begun).toBe(2);
+    expect(asked.connection).not.toBe(dying);
+    asked.finish();
+    await settle();
+    expect(asked.end).toBe('sent');
+  });
+
   it('of which nothing was sent on a connection just opened is told so', async () => {
     start();
     const asked = lab.ask({}, 'silent');
@@ -338,7 +355,8 @@ describe('a request', () => {
       await until;
     };
     const pool = createSqlPool<FakeConnection>({ clock: lab.clock, observer: silent });
-    const first = pool.use(request, send(lingering));
+    let begun = 0;
+    const first = pool.use(request, (lent) => ((begun += 1), send(lingering)(lent)));
     await settle();
     connection.answerReset?.(true);
     await settle();
@@ -348,6 +366,7 @@ describe('a request', () => {
     await first;
     await lab.advance(2 * defaultPoolSettings.resetLimitMs);
     expect(connection.closed).toBe(false);
+    expect(begun).toBe(1);
   });
 
   it('whose connection cannot be opened is told why, and leaves its place', async () => {

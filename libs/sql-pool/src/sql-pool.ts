@@ -97,6 +97,7 @@ class Pool<C extends PooledConnection> implements SqlPool<C> {
         result = await answer;
         // Asked only while the connection is surely still ours ("never repeats a request ...").
         if (!resetFollows) sent = connection.touched;
+        if (entry.uses === use && connection.lostUnsent) sent = false;
       } finally {
         if (!resetFollows) this.#giveBack(entry, request.reuse);
         // The reset may be over by now, and the connection somebody else's.

@@ -8,6 +8,7 @@ import { createManualClock } from './manual-clock.js';
 export class FakeConnection implements PooledConnection {
   touched = false;
   closed = false;
+  lostUnsent = false;
   /** Requests that have it now. */
   users = 0;
   /** The answer of the reset under way. */
