@@ -2,13 +2,14 @@
 
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import type { IncomingMessage } from 'node:http';
+import { Agent, type IncomingMessage, request as httpRequest } from 'node:http';
 import { connect as connectHttp2 } from 'node:http2';
 import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ensureCertificate } from '@pgwake/local-certificate';
 import { System, type TestEndpoint, waitFor } from '@pgwake/testkit';
@@ -285,6 +286,29 @@ describe('an error', () => {
       [...headers].map(([name, value]) => (['date', 'neon-request-id'].includes(name) ? name : `${name}: ${value}`)),
     );
     expect(headers[1]).toEqual(headers[0]);
+  });
+
+  it('is for the request that earned it, on a connection that several clients share', async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const ports = new Set<unknown>();
+    const ask = async (who: TestEndpoint): Promise<number | undefined> => {
+      const asked = httpRequest(`${system.httpUrl()}/sql`, {
+        agent,
+        method: 'POST',
+        headers: { 'neon-connection-string': system.connectionString(who) },
+      });
+      asked.end(JSON.stringify({ query: `select 1` }));
+      const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+      ports.add(answer.socket.localPort);
+      await text(answer);
+      return answer.statusCode;
+    };
+    const wrong = { ...shop, password: shop.password.replace(/.$/, (last) => (last === 'x' ? 'y' : 'x')) };
+    const statuses: (number | undefined)[] = [];
+    for (const who of [shop, shop, wrong, shop, other, wrong, shop]) statuses.push(await ask(who));
+    agent.destroy();
+    expect(statuses).toEqual([200, 200, 401, 200, 200, 401, 200]);
+    expect(ports.size).toBe(1);
   });
 
   it('tells of a password that was changed, at once for the new and soon for the old one', async () => {

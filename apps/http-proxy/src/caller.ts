@@ -6,6 +6,7 @@ import type { EndpointId, RoleName } from '@pgwake/ids';
 import { KnownSecrets, type PasswordProof } from '@pgwake/password-check';
 import { type ConnectionString, type HeaderLines, headerNames } from '@pgwake/sql-over-http';
 import type { PoolKey } from '@pgwake/sql-pool';
+import { BriefMemory } from './brief-memory.js';
 
 export interface Caller {
   readonly endpoint: EndpointId;
@@ -26,12 +27,18 @@ export function createCaller(facts: Omit<Caller, 'poolKey'>): Caller {
 
 export class KnownCallers {
   readonly #secrets = new KnownSecrets<Caller>();
+  /** The same by the text itself: most come again within moments, and a keyed hash of each would cost more than all else here. */
+  readonly #recent = new BriefMemory<string, Caller>();
 
   /** By the connection string. Not for a request with a token, which says more than that. */
   find(lines: HeaderLines): Caller | undefined {
     const text = lines[headerNames.connectionString];
     if (typeof text !== 'string' || lines[headerNames.authorization] !== undefined) return undefined;
-    return this.#secrets.find(text);
+    const recent = this.#recent.get(text);
+    if (recent !== undefined) return recent;
+    const caller = this.#secrets.find(text);
+    if (caller !== undefined) this.#recent.keep(text, caller);
+    return caller;
   }
 
   /** To be called when the password of this request was proved. */

@@ -85,3 +85,31 @@ describe('a request whose body is read directly', () => {
     response.end();
   });
 });
+
+describe('the headers of a request', () => {
+  it('are those of the one before with its own length, or its own', async () => {
+    const request = (word: string, body: string) =>
+      `POST / HTTP/1.1\r\nHost: a\r\nX-Word: ${word}\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+    const seen: unknown[] = [];
+    for (const [word, body] of [
+      ['one', 'ab'],
+      ['one', 'ab'],
+      ['one', 'abcd'],
+      ['two', 'abcd'],
+      ['one', 'ab'],
+    ] as const) {
+      const [{ headers }, response] = await send(request(word, body));
+      seen.push(headers);
+      response.end();
+      await once(response, 'close');
+    }
+    expect(seen).toEqual([
+      { host: 'a', 'x-word': 'one', 'content-length': '2' },
+      { host: 'a', 'x-word': 'one', 'content-length': '2' },
+      { host: 'a', 'x-word': 'one', 'content-length': '4' },
+      { host: 'a', 'x-word': 'two', 'content-length': '4' },
+      { host: 'a', 'x-word': 'one', 'content-length': '2' },
+    ]);
+    expect(seen[1]).toBe(seen[0]);
+  });
+});

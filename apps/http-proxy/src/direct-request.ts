@@ -4,14 +4,26 @@
 // Until somebody asks for that it is a stream like any other: what came before is in its queue, and is read from there.
 
 import { IncomingMessage } from 'node:http';
+import { RecentHeads } from './recent-heads.js';
 
 export interface BodyReader {
   onChunk(chunk: Uint8Array): void;
   onEnd(): void;
 }
 
+const recentHeads = new RecentHeads();
+
 export class DirectRequest extends IncomingMessage {
   #reader: BodyReader | undefined;
+
+  /** What Node hands the head over with, and the trailers. Without it `headers` are what Node makes of them when asked. */
+  _addHeaderLines(lines: readonly string[], count: number): void {
+    takeLines.call(this, lines, count);
+    if (this.complete) return;
+    const known = recentHeads.find(this.socket, lines);
+    if (known === undefined) recentHeads.keep(this.socket, lines, this.headers);
+    else this.headers = known;
+  }
 
   /** From now on chunks go to the reader, as fast as they come. False: a part has come already, so read it as a stream. */
   readDirectly(reader: BodyReader): boolean {
@@ -34,6 +46,13 @@ export class DirectRequest extends IncomingMessage {
     return false;
   }
 }
+
+/** It is not in Node's types. */
+interface TakesLines {
+  _addHeaderLines(lines: readonly string[], count: number): void;
+}
+
+const { _addHeaderLines: takeLines } = IncomingMessage.prototype as unknown as TakesLines;
 
 /** How Node ends requests that have no body: at once, where a stream takes several ticks. It is not in its types. */
 interface MayEndAtOnce {

@@ -152,7 +152,9 @@ export class HttpDoor implements ClientDoor {
       this.#serve(request, response);
     });
     server.maxRequestsPerSocket = maxRequestsPerSocket;
-    server.on('clientError', (error, socket) => refuseNoHttp(error, socket, this.#http1Connections.answersDueOn(socket)));
+    server.on('clientError', (error, socket) =>
+      refuseNoHttp(error, socket, this.#http1Connections.answersDueOn(socket)),
+    );
     server.on('connect', (_request, socket) => endWith(socket, noTunnel(), 405));
     server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) =>
       this.#upgrade(request, socket, head),

@@ -50,7 +50,10 @@ export class Http1Connections {
     socket.once('close', () => {
       if (idle !== undefined) this.#idle.delete(idle);
     });
-    const connection = { answers, outlet: { descriptor: plainDescriptorOf(socket), keepAliveHint: this.#keepAliveHint } };
+    const connection = {
+      answers,
+      outlet: { descriptor: plainDescriptorOf(socket), keepAliveHint: this.#keepAliveHint },
+    };
     this.#known.set(socket, connection);
     return connection;
   }
