@@ -36,13 +36,18 @@ export class AnswersDue {
     });
   }
 
+  /** The last request has not come whole, answered or not. */
+  get isReceiving(): boolean {
+    return this.#latest !== undefined && !this.#latest.request.complete;
+  }
+
   /**
    * Whether an answer to what came last, which the parser has given up on, would be taken for just that. The broken bytes are
    * the body of the latest request, if that is not complete, and else belong to a request of which nothing is known.
    */
   get mayAnswerBrokenBytes(): boolean {
-    if (this.#latest === undefined || this.#latest.request.complete) return this.#due === 0;
-    return this.#due === 1 && !this.#latest.response.headersSent;
+    if (!this.isReceiving) return this.#due === 0;
+    return this.#due === 1 && this.#latest?.response.headersSent === false;
   }
 
   /** Calls `act` when no answer is due any more, at once if that is so already. */

@@ -1,11 +1,11 @@
-// What is needed again at once, or not at all: everything is forgotten within a second. It may hold passwords; garbage that
-// nobody holds any more stays in a process for as long.
+// What is needed again at once, or not at all: everything is let go within a second. It may hold passwords, which would be
+// garbage in this process for as long if nobody had held them.
 
 const keptMs = 1_000;
 const maxKept = 10_000;
 
 export class BriefMemory<K, V> {
-  readonly #kept = new Map<K, V>();
+  #kept = new Map<K, V>();
   #timer: NodeJS.Timeout | undefined;
 
   get(key: K): V | undefined {
@@ -13,11 +13,12 @@ export class BriefMemory<K, V> {
   }
 
   keep(key: K, value: V): void {
-    if (this.#kept.size >= maxKept) this.#kept.clear();
+    if (this.#kept.size >= maxKept) this.#kept = new Map();
     this.#kept.set(key, value);
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      this.#kept.clear();
+      // Not emptied: V8 would keep what was in it (docs/architecture/sql-request.md).
+      this.#kept = new Map();
     }, keptMs).unref();
   }
 }

@@ -44,6 +44,8 @@ export class KnownCallers {
   /** To be called when the password of this request was proved. */
   remember(lines: HeaderLines, caller: Caller): void {
     const text = lines[headerNames.connectionString];
-    if (typeof text === 'string') this.#secrets.remember(text, caller);
+    if (typeof text !== 'string') return;
+    this.#secrets.remember(text, caller);
+    this.#recent.keep(text, caller);
   }
 }

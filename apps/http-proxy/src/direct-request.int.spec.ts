@@ -110,6 +110,5 @@ describe('the headers of a request', () => {
       { host: 'a', 'x-word': 'two', 'content-length': '4' },
       { host: 'a', 'x-word': 'one', 'content-length': '2' },
     ]);
-    expect(seen[1]).toBe(seen[0]);
   });
 });

@@ -39,17 +39,20 @@ export class DirectResponse extends ServerResponse<DirectRequest> {
     return this.shouldKeepAlive && !isLast && !this.hasHeader('connection');
   }
 
+  get keepAliveHint(): string {
+    return this.outlet.keepAliveHint;
+  }
+
   /**
-   * The whole answer, if it can go out this way; else nothing is done. `head`: the status line and all headers but those that are
-   * about the connection, each line with its end, in ASCII.
+   * The whole answer, if it can go out this way; else nothing is done. `head`: the status line and all headers but `Date` and
+   * `Connection`, each line with its end, in ASCII.
    */
   endDirectly(head: string, body: Uint8Array): boolean {
     const { socket } = this;
     // Without a socket it is not its turn yet.
     if (socket === null || !socket.writable || socket.writableLength > 0 || this.headersSent) return false;
     if (body.length > mostBodyBytes || this.req.method === 'HEAD' || !this.isConnectionKept) return false;
-    const { descriptor, keepAliveHint } = this.outlet;
-    const wholeHead = `${head}date: ${now()}\r\nconnection: keep-alive\r\nkeep-alive: ${keepAliveHint}\r\n\r\n`;
+    const wholeHead = `${head}date: ${now()}\r\nconnection: keep-alive\r\n\r\n`;
     if (wholeHead.length > mostHeadBytes) return false;
 
     const size = outgoing.write(wholeHead, 'latin1') + body.length;
@@ -57,7 +60,7 @@ export class DirectResponse extends ServerResponse<DirectRequest> {
     const internals = this as unknown as Internals;
     internals._header = wholeHead;
     internals._headerSent = true;
-    const sent = writeNow(descriptor, outgoing, size);
+    const sent = writeNow(this.outlet.descriptor, outgoing, size);
     if (sent < size) socket.write(Buffer.from(outgoing.subarray(sent, size)));
     this.end();
     return true;

@@ -71,8 +71,13 @@ export function answer(exchange: Exchange, status: number, headers: Headers, bod
   return false;
 }
 
-function linesOf({ request, id }: Exchange, headers: Headers, length: number | undefined): (string | number)[] {
+function linesOf(
+  { request, response, id }: Exchange,
+  headers: Headers,
+  length: number | undefined,
+): (string | number)[] {
   const lines = ['cache-control', 'no-store', 'neon-request-id', id, ...headers];
+  if (response instanceof DirectResponse && response.isConnectionKept) lines.push('keep-alive', response.keepAliveHint);
   if (length !== undefined) lines.push('content-length', length);
   if (request.headers.origin !== undefined) lines.push(...forPages);
   return lines;

@@ -155,10 +155,15 @@ export class HttpDoor implements ClientDoor {
     server.on('clientError', (error, socket) =>
       refuseNoHttp(error, socket, this.#http1Connections.answersDueOn(socket)),
     );
-    server.on('connect', (_request, socket) => endWith(socket, noTunnel(), 405));
-    server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) =>
-      this.#upgrade(request, socket, head),
-    );
+    server.on('connection', (socket) => this.#http1Connections.opened(socket));
+    server.on('connect', (_request, socket) => {
+      this.#http1Connections.left(socket);
+      endWith(socket, noTunnel(), 405);
+    });
+    server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+      this.#http1Connections.left(socket);
+      this.#upgrade(request, socket, head);
+    });
     // Node begins its watch over timeouts with this event, which a server that does not listen has to be given.
     server.emit('listening');
     return server;

@@ -12,20 +12,23 @@ import { type Deadline, Deadlines } from './deadlines.js';
 import type { DirectRequest } from './direct-request.js';
 import type { DirectResponse, Outlet } from './direct-response.js';
 
-interface Connection {
-  readonly answers: AnswersDue;
-  readonly outlet: Outlet;
-}
+/** Clients are told to leave so much earlier than they are made to, lest a request meets the end of its connection on the way. */
+const graceMs = 1_000;
 
 export class Http1Connections {
   readonly #keepAliveHint: string;
-  readonly #idle: Deadlines<Duplex>;
+  readonly #idle: Deadlines<Connection>;
   readonly #known = new WeakMap<Duplex, Connection>();
 
   /** `keepAliveMs`: for how long a connection without a request stays open. */
   constructor(keepAliveMs: number) {
     this.#keepAliveHint = `timeout=${Math.floor(keepAliveMs / 1_000)}`;
-    this.#idle = new Deadlines(keepAliveMs, (socket) => socket.destroy());
+    this.#idle = new Deadlines(keepAliveMs + graceMs, (connection) => connection.endUnlessReceiving());
+  }
+
+  /** To be called with every connection, before anything comes on it. */
+  opened(socket: Duplex): void {
+    this.#connection(socket).rest();
   }
 
   /** To be called with every request, before it is looked at. */
@@ -35,6 +38,11 @@ export class Http1Connections {
     answers.began(request, response);
   }
 
+  /** It speaks something else from now on. */
+  left(socket: Duplex): void {
+    this.#connection(socket).leave();
+  }
+
   answersDueOn(socket: Duplex): AnswersDue {
     return this.#connection(socket).answers;
   }
@@ -42,20 +50,49 @@ export class Http1Connections {
   #connection(socket: Duplex): Connection {
     const known = this.#known.get(socket);
     if (known !== undefined) return known;
-    let idle: Deadline<Duplex> | undefined;
-    const answers = new AnswersDue((isAnyDue) => {
-      if (idle !== undefined) this.#idle.delete(idle);
-      idle = isAnyDue || socket.destroyed ? undefined : this.#idle.add(socket, performance.now());
-    });
-    socket.once('close', () => {
-      if (idle !== undefined) this.#idle.delete(idle);
-    });
-    const connection = {
-      answers,
-      outlet: { descriptor: plainDescriptorOf(socket), keepAliveHint: this.#keepAliveHint },
-    };
+    const outlet = { descriptor: plainDescriptorOf(socket), keepAliveHint: this.#keepAliveHint };
+    const connection = new Connection(socket, outlet, this.#idle);
     this.#known.set(socket, connection);
     return connection;
+  }
+}
+
+class Connection {
+  readonly answers: AnswersDue;
+  readonly outlet: Outlet;
+  readonly #socket: Duplex;
+  readonly #idle: Deadlines<Connection>;
+  #deadline: Deadline<Connection> | undefined;
+  #hasLeft = false;
+
+  constructor(socket: Duplex, outlet: Outlet, idle: Deadlines<Connection>) {
+    this.#socket = socket;
+    this.#idle = idle;
+    this.outlet = outlet;
+    this.answers = new AnswersDue((isAnyDue) => (isAnyDue ? this.#work() : this.rest()));
+    socket.once('close', () => this.leave());
+  }
+
+  /** Nothing is due on it. */
+  rest(): void {
+    this.#work();
+    if (!this.#hasLeft) this.#deadline = this.#idle.add(this, performance.now());
+  }
+
+  leave(): void {
+    this.#hasLeft = true;
+    this.#work();
+  }
+
+  /** Whoever was answered early and is still sending would not see the answer. */
+  endUnlessReceiving(): void {
+    if (this.answers.isReceiving) this.rest();
+    else this.#socket.destroy();
+  }
+
+  #work(): void {
+    if (this.#deadline !== undefined) this.#idle.delete(this.#deadline);
+    this.#deadline = undefined;
   }
 }
 

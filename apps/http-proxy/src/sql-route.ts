@@ -65,8 +65,8 @@ class Call {
   readonly startedMs = performance.now();
   readonly abort = new RequestAbort();
   isOver = false;
-  standing: Standing<Call> | undefined;
-  timeout: Deadline<Call> | undefined;
+  readonly standing: Standing<Call>;
+  readonly timeout: Deadline<Call>;
   slowBody: Deadline<Call> | undefined;
   /** Set by the client. */
   limit: NodeJS.Timeout | undefined;
@@ -74,8 +74,10 @@ class Call {
   role: RoleName | undefined;
   error: GatewayError | undefined;
 
-  constructor(exchange: Exchange) {
+  constructor(exchange: Exchange, underWay: ArrivalList<Call>, timeouts: Deadlines<Call>) {
     this.exchange = exchange;
+    this.standing = underWay.add(this);
+    this.timeout = timeouts.add(this, this.startedMs);
   }
 }
 
@@ -155,15 +157,13 @@ export class SqlRoute {
   }
 
   #begin(exchange: Exchange): Call {
-    const call = new Call(exchange);
+    const call = new Call(exchange, this.#underWay, this.#timeouts);
     const { response } = exchange;
     response.on('close', () => {
       if (!call.isOver) call.abort.abort(new GatewayError('CLIENT_GONE'));
     });
     // 'close' follows. An 'error' that nobody hears would end the process.
     response.on('error', ignore);
-    call.standing = this.#underWay.add(call);
-    call.timeout = this.#timeouts.add(call, call.startedMs);
     return call;
   }
 
@@ -171,8 +171,8 @@ export class SqlRoute {
     const { exchange, endpoint, role, error } = call;
     call.isOver = true;
     clearTimeout(call.limit);
-    if (call.standing !== undefined) this.#underWay.remove(call.standing);
-    if (call.timeout !== undefined) this.#timeouts.delete(call.timeout);
+    this.#underWay.remove(call.standing);
+    this.#timeouts.delete(call.timeout);
     if (call.slowBody !== undefined) this.#slowBodies.delete(call.slowBody);
     this.#deps.observer.served({ exchange, durationMs: performance.now() - call.startedMs, endpoint, role, error });
   }

@@ -31,6 +31,7 @@ export class TokenBuckets {
 
   /** How long until there is a token, in milliseconds; 0: there is one. */
   waitMs(key: string): number {
+    // Mostly nobody has failed, and then the key, made up for this, need not be hashed.
     const fullAtMs = this.#fullAtMs.size === 0 ? undefined : this.#fullAtMs.get(key);
     if (fullAtMs === undefined) return 0;
     const { burst, perSecond, clock } = this.settings;

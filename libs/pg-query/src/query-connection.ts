@@ -45,7 +45,7 @@ export interface QueryConnection {
   readonly closed: boolean;
   /** Whether a request was taken on since the login or the last reset. */
   readonly touched: boolean;
-  /** It was lost before anything of its last request went out. */
+  /** It was lost before anything of the request went out that it had taken on. */
   readonly lostUnsent: boolean;
   /**
    * Has the request sent by the end of this turn of the event loop. One at a time, and a reset before the next; anything
@@ -283,7 +283,11 @@ class SocketQueryConnection implements QueryConnection {
         if (scan !== 'message') return this.#lose(scan === 'tooLong' ? tooLong() : protocolError('message length'));
         const { tag, body } = this.#scanner;
         const exchange = this.#exchanges[0];
-        const step = this.#isOutOfBand(tag, body) ? 'more' : (exchange?.take(tag, body) ?? 'outOfTurn');
+        const step = this.#isOutOfBand(tag, body)
+          ? 'more'
+          : this.#isAnswered(exchange)
+            ? exchange.take(tag, body)
+            : 'outOfTurn';
         if (step === 'pause') pause = true;
         else if (step === 'over') {
           this.#exchanges.shift();
@@ -299,6 +303,11 @@ class SocketQueryConnection implements QueryConnection {
     }
     if (pause && !this.closed) this.#socket.pause();
   };
+
+  /** Whether something may come for it: it has gone out. */
+  #isAnswered(exchange: Exchange | undefined): exchange is Exchange {
+    return exchange !== undefined && (exchange !== this.#request || this.#outbox.hasSent(this.#requestSending));
+  }
 
   /** Whether all that is left of the chunk is one whole answer, such as that to a reset: then it is taken. */
   #isRestWhole(): boolean {

@@ -10,7 +10,7 @@ export interface PooledConnection {
   readonly closed: boolean;
   /** Whether it has taken on a request since it was opened or last reset. */
   readonly touched: boolean;
-  /** It was lost before anything of its last request went out. */
+  /** It was lost before anything of the request went out that it had taken on. */
   readonly lostUnsent: boolean;
   /**
    * Waits for the request under way, then brings the session back to where it began. True: that is proven. Without any

@@ -355,8 +355,7 @@ describe('a request', () => {
       await until;
     };
     const pool = createSqlPool<FakeConnection>({ clock: lab.clock, observer: silent });
-    let begun = 0;
-    const first = pool.use(request, (lent) => ((begun += 1), send(lingering)(lent)));
+    const first = pool.use(request, send(lingering));
     await settle();
     connection.answerReset?.(true);
     await settle();
@@ -366,7 +365,26 @@ describe('a request', () => {
     await first;
     await lab.advance(2 * defaultPoolSettings.resetLimitMs);
     expect(connection.closed).toBe(false);
-    expect(begun).toBe(1);
+  });
+
+  it('that lingers is not repeated because a later one was still held when the connection was lost', async () => {
+    start();
+    const connection = await lab.asks();
+    const lingering = lab.ask();
+    await settle();
+    connection.answerReset?.(true);
+    await settle();
+    connection.users -= 1; // it is answered, and takes its time with the answer
+    const later = lab.ask();
+    await settle();
+    expect([lingering.connection, later.connection]).toEqual([connection, connection]);
+    connection.lostUnsent = true;
+    connection.close();
+    lingering.finish();
+    later.finish('notSent');
+    await settle();
+    expect([lingering.begun, lingering.end, later.begun]).toEqual([1, 'sent', 2]);
+    expect(later.connection).not.toBe(connection);
   });
 
   it('whose connection cannot be opened is told why, and leaves its place', async () => {
