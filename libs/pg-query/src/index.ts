@@ -1,12 +1,5 @@
 export { createQueryDial } from './query-dial.js';
-export {
-  type QueryConnection,
-  type QueryConnectionParts,
-  type QueryConnectionSettings,
-  type QueryOutcome,
-  type WatchSilence,
-  createQueryConnection,
-} from './query-connection.js';
+export type { QueryConnection, QueryConnectionSettings, QueryOutcome, WatchSilence } from './query-connection.js';
 export type { QueryRequest, Statement, TransactionOptions } from './query-request.js';
 export type { QueryFailure } from './request-exchange.js';
 export type { ResultSink } from './result-sink.js';

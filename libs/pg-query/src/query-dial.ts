@@ -2,7 +2,8 @@
 
 import type { Mechanism } from '@pgwake/connect-core';
 import { type ComputeLogin, type ComputeNetwork, createPgDial } from '@pgwake/pg-dial';
-import { type QueryConnection, type QueryConnectionSettings, createQueryConnection } from './query-connection.js';
+import type { QueryConnection, QueryConnectionSettings } from './query-connection.js';
+import { createQueryConnection } from './socket-query-connection.js';
 
 /** As `createPgDial`. Results are text in UTF-8, whatever the parameters of the login say. */
 export function createQueryDial(
