@@ -35,7 +35,7 @@ export const defaultPoolSettings: PoolSettings = {
   checkLimitMs: 1_000,
   resetLimitMs: 5_000,
   maxAgeMs: 300_000,
-  maxUses: 1_000,
+  maxUses: 10_000,
   sweepIntervalMs: 1_000,
 };
 
