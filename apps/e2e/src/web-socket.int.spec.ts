@@ -16,6 +16,7 @@ import { WebSocket } from 'ws';
 
 const limitMs = 120_000;
 const [plain, secure, drained] = [1, 2, 3];
+const keepAliveMs = 1_000;
 
 let directory: string;
 let ca: string;
@@ -30,7 +31,7 @@ beforeAll(async () => {
   system = await System.start({
     tcpProxies: [],
     httpProxies: [
-      {},
+      { PGWAKE_HTTP_KEEP_ALIVE_MS: String(keepAliveMs) },
       { PGWAKE_HTTP_TLS: 'on', PGWAKE_TLS_CERT_FILE: certFile, PGWAKE_TLS_KEY_FILE: keyFile },
       { PGWAKE_DRAIN_TIMEOUT_MS: '5000' },
     ],
@@ -114,6 +115,25 @@ function firstBytes(parameters: readonly (readonly [string, string])[] = []): Bu
   const startup = encodeStartupMessage([['user', role], ['database', database], ...parameters]);
   return Buffer.concat([startup, encodePasswordMessage(password), query("select 'good morning'")]);
 }
+
+describe('a session on a connection that was used for a request before', () => {
+  it('stays open for longer than a connection without a request does', async () => {
+    const { hostname, port } = new URL(system.httpUrl('http', plain));
+    const socket = connect(Number(port), hostname);
+    let heard = '';
+    socket.on('data', (chunk) => (heard += chunk.toString('latin1')));
+    const host = 'Host: shop.localhost\r\n';
+    socket.write(`GET /nothing HTTP/1.1\r\n${host}\r\n`);
+    await waitFor(() => heard.includes('there is nothing'), 5_000);
+    const key = Buffer.alloc(16).toString('base64');
+    const upgrade = `Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n`;
+    socket.write(`GET /v2 HTTP/1.1\r\n${host}${upgrade}\r\n`);
+    await waitFor(() => heard.includes(' 101 '), 5_000);
+    await sleep(keepAliveMs * 3);
+    expect([socket.destroyed, socket.readableEnded]).toEqual([false, false]);
+    socket.destroy();
+  });
+});
 
 describe('the serverless driver', () => {
   it(

@@ -27,7 +27,7 @@ export function createCaller(facts: Omit<Caller, 'poolKey'>): Caller {
 
 export class KnownCallers {
   readonly #secrets = new KnownSecrets<Caller>();
-  /** The same by the text itself: most come again within moments, and a keyed hash of each would cost more than all else here. */
+  /** The same by the text itself, which spares the hash: most come again within moments. */
   readonly #recent = new BriefMemory<string, Caller>();
 
   /** By the connection string. Not for a request with a token, which says more than that. */

@@ -1,6 +1,5 @@
 // An answer of HTTP/1.1 that goes out whole, head and body in one system call past Node's streams. By way of those it costs a
-// list of headers that is looked through again and again, a queue, several objects and several ticks, which together are more
-// than all that a small query costs here.
+// list of headers that is looked through again and again, a queue, several objects and several ticks.
 //
 // What stays Node's: whether the connection goes on, whose turn it is to answer, and everything behind 'finish'.
 
@@ -70,7 +69,7 @@ export class DirectResponse extends ServerResponse<DirectRequest> {
 let date = '';
 let dateSecond = NaN;
 
-/** As RFC 9110, 5.6.7 has it. To make one costs as much as to send it. */
+/** As RFC 9110, 5.6.7 has it; made once a second. */
 function now(): string {
   const second = Math.trunc(Date.now() / 1_000);
   if (second !== dateSecond) {

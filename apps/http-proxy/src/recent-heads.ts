@@ -1,5 +1,5 @@
-// A client sends the same head on its connection again and again, but for the length of the body. To take the last one apart
-// anew costs more than to see that this one is the same.
+// A client sends the same head on its connection again and again, but for the length of the body. To see that costs less than
+// to take each one apart anew.
 
 import type { IncomingHttpHeaders } from 'node:http';
 import { BriefMemory } from './brief-memory.js';

@@ -46,8 +46,8 @@ export async function runApp(start: () => Promise<RunningApp>): Promise<void> {
 }
 
 /**
- * Young garbage is collected by the thread that made it. V8 would share that among threads, whose coming and going costs more
- * than the work: of what a request leaves behind hardly anything lives on. NODE_OPTIONS does not take this flag.
+ * Young garbage is collected by the thread that made it. V8 would share that among threads, which have to be woken for it; of
+ * what a request leaves behind hardly anything lives on, so there is little to share. NODE_OPTIONS does not take this flag.
  */
 function collectYoungAlone(): void {
   setFlagsFromString('--no-parallel-scavenge');
