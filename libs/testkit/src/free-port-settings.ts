@@ -1,5 +1,4 @@
-import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { holdFreePort } from './free-port.js';
 
 const portSettings = [
   'PGWAKE_TCP_PORT',
@@ -16,15 +15,9 @@ export type PortSettings = Readonly<Record<(typeof portSettings)[number] | 'PGWA
 /** Settings with ports that are free now, so that systems under test stay out of each other's way. */
 export async function findFreePortSettings(): Promise<PortSettings> {
   // Held all at once, so they differ.
-  const held = await Promise.all(
-    portSettings.map(async (name) => {
-      const server = createServer().listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      return { name, server, port: String((server.address() as AddressInfo).port) };
-    }),
-  );
+  const held = await Promise.all(portSettings.map(async (name) => ({ name, ...(await holdFreePort()) })));
   await Promise.all(held.map(({ server }) => new Promise((resolve) => server.close(resolve))));
-  const ports = Object.fromEntries(held.map(({ name, port }) => [name, port])) as Record<
+  const ports = Object.fromEntries(held.map(({ name, port }) => [name, String(port)])) as Record<
     (typeof portSettings)[number],
     string
   >;

@@ -65,7 +65,9 @@ describe('a client that leaves while it waits', () => {
     const held = holdWake(await world.startCompute(1));
     const [impatient, patient] = [startClient(world.endpoint), startClient(world.endpoint)];
     await waitFor(async () => (await gateway.openSessions()) === 2, 5_000);
-    await waitFor(() => gateway.wake.wakesOf(world.endpoint).length === 1, 5_000);
+    // Then both wait: one that is still logging in has no journey yet.
+    await waitFor(() => [impatient, patient].every(({ notices }) => notices.length > 0), 5_000);
+    expect(gateway.wake.wakesOf(world.endpoint)).toHaveLength(1);
 
     impatient.leave();
     await waitFor(async () => (await gateway.openSessions()) === 1, atOnceMs);
