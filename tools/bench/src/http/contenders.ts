@@ -2,6 +2,7 @@
 
 export const contenderTitles = {
   pgwake: 'pgwake, POST /sql',
+  pgwakeParsed: 'pgwake, each head another',
   nodeHttp: 'node:http + pg',
   nestFastify: 'Nest + Fastify + pg',
   nestExpress: 'Nest + Express + pg',
@@ -10,7 +11,8 @@ export const contenderTitles = {
 
 export type ContenderName = keyof typeof contenderTitles;
 /** Those that are a server of the benchmark's own. */
-export type ServerName = Exclude<ContenderName, 'pgwake' | 'direct'>;
+export type ServerName = Exclude<ContenderName, 'pgwake' | 'pgwakeParsed' | 'direct'>;
 
 export const contenderNames = Object.keys(contenderTitles) as ContenderName[];
-export const serverNames = contenderNames.filter((name): name is ServerName => name !== 'pgwake' && name !== 'direct');
+const others: readonly ContenderName[] = ['pgwake', 'pgwakeParsed', 'direct'];
+export const serverNames = contenderNames.filter((name): name is ServerName => !others.includes(name));

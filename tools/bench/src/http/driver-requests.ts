@@ -48,6 +48,11 @@ export function toPlainRequest({ headers, body }: HttpRequest): HttpRequest {
   return { headers: { ...Object.fromEntries(plain), 'content-type': 'application/json' }, body };
 }
 
+/** The same with a head of its own: no two in a row are alike. */
+export function toOneOfAKind({ headers, body }: HttpRequest, at: number): HttpRequest {
+  return { headers: { ...headers, 'x-one-of-a-kind': String(at) }, body };
+}
+
 function readHeaders({ headers }: IncomingMessage): Record<string, string> {
   const own = Object.entries(headers).filter(([name]) => !ofTheConnection.has(name));
   return Object.fromEntries(own.map(([name, value]) => [name, String(value)]));

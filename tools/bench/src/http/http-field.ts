@@ -10,7 +10,7 @@ import { type Account, type Peer, unlimited } from '../tcp/peer.ts';
 import { fillPgbench } from '../tcp/pgbench.ts';
 import { accountKeys, accountQuery, accountScript } from './account-query.ts';
 import { type ContenderName, serverNames } from './contenders.ts';
-import { captureDriverRequests, toPlainRequest } from './driver-requests.ts';
+import { captureDriverRequests, toPlainRequest, toOneOfAKind } from './driver-requests.ts';
 import { learnAnswers, requireSameContent } from './first-answers.ts';
 import type { HttpTarget } from './http-load.ts';
 import { type ServerProcess, startServer } from './server-process.ts';
@@ -67,9 +67,13 @@ export async function startHttpField(names: readonly ContenderName[], maxConnect
     const parameters = accountKeys.map((key) => [key]);
     const requests = await captureDriverRequests(system.connectionString(endpoint), accountQuery, parameters);
     const contenders: HttpContender[] = [];
-    if (names.includes('pgwake')) {
-      const target = await learnAnswers(system.httpUrl(), requests);
-      contenders.push({ name: 'pgwake', pid: system.app('http-proxy').pid, target });
+    for (const [name, itsRequests] of [
+      ['pgwake', requests],
+      ['pgwakeParsed', requests.map(toOneOfAKind)],
+    ] as const) {
+      if (!names.includes(name)) continue;
+      const target = await learnAnswers(system.httpUrl(), itsRequests);
+      contenders.push({ name, pid: system.app('http-proxy').pid, target });
     }
     for (const name of serverNames.filter((each) => names.includes(each))) {
       const server = await startServer(name, port, account);
