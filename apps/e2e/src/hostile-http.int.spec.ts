@@ -5,6 +5,7 @@ import { type Socket, connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { System, type TestEndpoint, waitFor } from '@pgwake/testkit';
 import { WebSocket } from 'ws';
+import { countRepeats } from './count-repeats.js';
 
 const limitMs = 120_000;
 const closeLimitMs = 15_000;
@@ -53,13 +54,22 @@ function dial(): Socket {
   return socket;
 }
 
-/** What comes back for these bytes until the server ends the connection. Rejects if it does not. */
-async function hear(parts: readonly (string | Buffer)[]): Promise<string> {
+/**
+ * What comes back for these bytes until the server ends the connection; for those of `before`, one after the other, it was
+ * waited already. Rejects if it does not end.
+ */
+async function hear(parts: readonly (string | Buffer)[], before: readonly string[] = []): Promise<string> {
   const socket = dial();
   let heard = '';
   let ended = false;
   socket.on('data', (chunk) => (heard += chunk.toString('latin1')));
   socket.on('close', () => (ended = true));
+  for (const request of before) {
+    heard = '';
+    socket.write(request);
+    await waitFor(() => /\r\n\r\n\{.*\}$/s.test(heard), closeLimitMs);
+  }
+  heard = '';
   for (const part of parts) socket.write(part);
   await waitFor(() => ended, closeLimitMs);
   return heard;
@@ -270,6 +280,15 @@ describe.each([
     const sent = bytes();
     const heard = await hear(typeof sent === 'string' ? [sent] : sent);
     expect(statusesIn(heard)).toEqual(statuses);
+  });
+
+  it.each(entries)('$name, behind requests that are not parsed any more', async ({ bytes, statuses }) => {
+    const sent = bytes();
+    const repeats = await countRepeats(system);
+    const query = (n: number) => `${head(length)}\r\n${body.replace('1', String(n))}`;
+    const heard = await hear(typeof sent === 'string' ? [sent] : sent, [1, 2, 3].map(query));
+    expect(statusesIn(heard)).toEqual(statuses);
+    expect((await countRepeats(system)) - repeats).toBeGreaterThanOrEqual(2);
   });
 });
 

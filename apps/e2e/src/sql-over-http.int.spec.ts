@@ -5,14 +5,16 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { Agent, type IncomingMessage, request as httpRequest } from 'node:http';
 import { connect as connectHttp2 } from 'node:http2';
 import { request as httpsRequest } from 'node:https';
-import { connect } from 'node:net';
+import { type Socket, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ensureCertificate } from '@pgwake/local-certificate';
 import { System, type TestEndpoint, waitFor } from '@pgwake/testkit';
+import { countRepeats } from './count-repeats.js';
 
 const limitMs = 120_000;
 const driverHeaders = { 'neon-raw-text-output': 'true', 'neon-array-mode': 'true' };
@@ -41,6 +43,46 @@ afterAll(async () => {
   await system?.stop();
   rmSync(directory, { recursive: true, force: true });
 }, limitMs);
+
+/** A connection on which all requests have the same head, but for the length. */
+class Wire {
+  heard = '';
+
+  constructor(readonly socket: Socket) {
+    socket.on('error', () => undefined);
+    socket.on('data', (chunk: Buffer) => (this.heard += chunk.toString('latin1')));
+  }
+
+  send(query: string): void {
+    const body = JSON.stringify({ query });
+    this.heard = '';
+    this.socket.write(
+      `POST /sql HTTP/1.1\r\nHost: x\r\nNeon-Connection-String: ${system.connectionString(shop)}\r\n` +
+        `Content-Length: ${body.length}\r\n\r\n${body}`,
+    );
+  }
+
+  /** Head and body. */
+  async ask(query: string): Promise<string> {
+    this.send(query);
+    return this.answer();
+  }
+
+  async answer(): Promise<string> {
+    await waitFor(() => /\r\n\r\n\{.*\}$/s.test(this.heard), 5_000);
+    return this.heard;
+  }
+}
+
+/** A connection whose next request is known by its head. */
+async function dialAndRepeat(): Promise<Wire> {
+  const wire = new Wire(connect(Number(new URL(system.httpUrl()).port), '127.0.0.1'));
+  await wire.ask('select 1 as n');
+  const before = await countRepeats(system);
+  await wire.ask('select 2 as n');
+  expect(await countRepeats(system)).toBeGreaterThan(before);
+  return wire;
+}
 
 interface Answer {
   readonly status: number;
@@ -336,6 +378,35 @@ describe('an error', () => {
   });
 });
 
+describe('a request like the one before', () => {
+  it('is answered as if it were parsed, and errors are its own', async () => {
+    const wire = await dialAndRepeat();
+    for (const [query, answer] of [
+      ['select 3 as n', '"rows":[{"n":3}]'],
+      ['select 1/0', '"code":"22012"'],
+      ['select', '"rows":[{}]'],
+      ['no sql', '"code":"42601"'],
+      ['select 4 as n', '"rows":[{"n":4}]'],
+    ] as const) {
+      expect(await wire.ask(query)).toContain(answer);
+    }
+    expect(wire.heard).toMatch(/^HTTP\/1\.1 200 OK\r\n.*neon-request-id: [0-9a-f-]{36}\r\n.*\r\n\r\n\{/s);
+    wire.socket.destroy();
+  });
+
+  it('ends in the database when its client leaves', async () => {
+    const wire = await dialAndRepeat();
+    const repeats = await countRepeats(system);
+    const query = `select count(*)::int as n from pg_stat_activity where query like '%as deserted' and state = 'active'`;
+    const running = async () => JSON.stringify((await post({ query })).json['rows']);
+    wire.send('select pg_sleep(600) as deserted');
+    await waitFor(async () => (await running()) === '[{"n":1}]', 5_000);
+    expect(await countRepeats(system)).toBeGreaterThan(repeats);
+    wire.socket.destroy();
+    await waitFor(async () => (await running()) === '[{"n":0}]', 5_000);
+  });
+});
+
 describe('a browser', () => {
   it('may ask from any page', async () => {
     const response = await fetch(`${system.httpUrl()}/sql`, {
@@ -498,6 +569,15 @@ describe('over TLS', () => {
     expect(parse(await readText(response))).toMatchObject({ rows: [{ me: 'app' }] });
   });
 
+  it('HTTP/1.1 answers many on one connection, short and long', async () => {
+    const wire = new Wire(connectTls({ host: '127.0.0.1', port: port(), servername: 'api.localhost', ca }));
+    for (let n = 1; n < 200_000; n *= 3) {
+      expect(await wire.ask(`select repeat('x', ${n}) as x`)).toContain(`{"x":"${'x'.repeat(n)}"}`);
+    }
+    wire.socket.destroy();
+    expect(await countRepeats(system, 2)).toBeGreaterThan(8);
+  });
+
   it('HTTP/2 answers, many at once on one connection, and hears of those who leave', async () => {
     const session = connectHttp2(`https://127.0.0.1:${port()}`, { servername: 'api.localhost', ca });
     const open = (query: string) => {
@@ -542,12 +622,15 @@ describe('nothing that was answered or logged', () => {
 describe('at the end', () => {
   it('requests under way are finished, on connections that say that they end', async () => {
     const app = system.app('http-proxy');
+    const wire = await dialAndRepeat();
+    wire.send('select pg_sleep(1), 2 as n');
     const underWay = post({ query: 'select pg_sleep(1), 1 as n' });
     await waitFor(async () => /pgwake_pool_connections\{state="open"[^}]*\} [1-9]/.test(await app.metrics()), 5_000);
     const ended = app.end('SIGTERM');
     const answer = await underWay;
     expect(answer.status).toBe(200);
     expect(answer.headers.get('connection')).toBe('close');
+    expect(await wire.answer()).toMatch(/^HTTP\/1\.1 200 OK\r\n.*\r\nconnection: close\r\n.*"n":2/s);
     await ended;
     expect(app.log).toContain('"msg":"ended"');
   });

@@ -36,6 +36,10 @@ export class AnswersDue {
     });
   }
 
+  get isAnyDue(): boolean {
+    return this.#due > 0;
+  }
+
   /** The last request has not come whole, answered or not. */
   get isReceiving(): boolean {
     return this.#latest !== undefined && !this.#latest.request.complete;

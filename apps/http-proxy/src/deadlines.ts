@@ -39,7 +39,8 @@ export class Deadlines<T> {
   }
 
   #lookIn(delayMs: number): NodeJS.Timeout {
-    return setTimeout(() => this.#look(), delayMs + Math.min(this.#limitMs * lateness, mostLateMs));
+    // Whoever is to be told keeps the process alive, or nobody needs to be.
+    return setTimeout(() => this.#look(), delayMs + Math.min(this.#limitMs * lateness, mostLateMs)).unref();
   }
 
   /** Once nothing is left it looks no more, until something is added. */

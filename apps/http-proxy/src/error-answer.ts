@@ -3,23 +3,18 @@
 
 import { type GatewayError, toHttpBody } from '@pgwake/gateway-errors';
 import { isFromDriver, renderErrorBody } from '@pgwake/sql-over-http';
-import { type Exchange, answer } from './exchange.js';
+import type { Exchange } from './exchange.js';
 
 const statusesToTryAgain: readonly number[] = [429, 503];
 const defaultRetryAfterMs = 1_000;
 
 /** `statementIndex`: which statement of a batch failed. Answers nothing to a client that has left, or into an answer begun. */
 export function tell(exchange: Exchange, error: GatewayError, statementIndex?: number): void {
-  const { request, response } = exchange;
-  if (error.code === 'CLIENT_GONE' || response.headersSent) {
-    response.destroy();
-    return;
-  }
+  if (error.code === 'CLIENT_GONE' || exchange.isAnswered) return exchange.breakOff();
   const { status, body } = toHttpBody(error);
-  const fromDriver = isFromDriver(request.headers);
+  const fromDriver = isFromDriver(exchange.headers);
   const retryAfterMs = statusesToTryAgain.includes(status) ? (error.retryAfterMs ?? defaultRetryAfterMs) : undefined;
-  answer(
-    exchange,
+  exchange.answer(
     fromDriver ? 400 : status,
     [
       ...['content-type', 'application/json'],

@@ -6,14 +6,16 @@
 // protocol) is read before TLS and HTTP begin.
 
 import { randomUUID } from 'node:crypto';
-import { type IncomingMessage, type Server, type ServerOptions, ServerResponse, createServer } from 'node:http';
+import { type IncomingMessage, type Server, createServer } from 'node:http';
 import {
   type Http2Server,
-  Http2ServerResponse,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
   type ServerHttp2Session,
   createServer as createHttp2Server,
 } from 'node:http2';
 import { type Server as Acceptor, type Socket, createServer as createAcceptor } from 'node:net';
+import { type LendingReads, type LendingSocket, adoptSocket } from '@pgwake/bare-sockets';
 import { GatewayError } from '@pgwake/gateway-errors';
 import type { SessionId } from '@pgwake/ids';
 import type { ClientLimits } from '@pgwake/limits';
@@ -28,11 +30,11 @@ import {
   startTls,
 } from '@pgwake/proxy-kit';
 import { Client } from './client.js';
-import { DirectRequest } from './direct-request.js';
-import { DirectResponse } from './direct-response.js';
 import { tell } from './error-answer.js';
 import type { Exchange } from './exchange.js';
 import { Http1Connections } from './http1-connections.js';
+import { isHost } from './is-host.js';
+import { NodeExchange } from './node-exchange.js';
 import { endWith, refuseNoHttp } from './refuse-no-http.js';
 import { route } from './router.js';
 import type { SqlRoute } from './sql-route.js';
@@ -48,14 +50,14 @@ export interface HttpDoorOptions {
   readonly webSockets: WebSocketSessions;
   readonly limits: ClientLimits;
   readonly onOpenConnections: (count: number) => void;
+  /** A request was known by the head of the one before it. */
+  readonly onRepeat: () => void;
   /** A load balancer did not say who its client is; the connection is closed. `address`: its own. */
   readonly onUnknownClient: (address: string, error: unknown) => void;
   /** For a whole request. */
   readonly receiveTimeoutMs: number;
   readonly keepAliveMs: number;
 }
-
-type Http1Server = Server<typeof DirectRequest, typeof DirectResponse>;
 
 /** Node's default of 511 overflows when thousands of clients come at once. */
 const acceptBacklog = 4096;
@@ -65,7 +67,7 @@ const chooseProtocol = createProtocolChoice(['h2', 'http/1.1']);
 const headersTimeoutMs = 10_000;
 const checkIntervalMs = 2_000;
 const maxHeaderBytes = 16 * 1024;
-const maxRequestsPerSocket = 1_000;
+const maxRequestsPerConnection = 1_000;
 /** At once, of one HTTP/2 connection. */
 const maxStreams = 100;
 /** For the answers to requests that are ended at the end of a drain. */
@@ -74,13 +76,12 @@ const lastAnswersMs = 1_000;
 export class HttpDoor implements ClientDoor {
   readonly #options: HttpDoorOptions;
   readonly #acceptor: Acceptor;
-  readonly #http1: Http1Server;
+  readonly #http1: Server;
   readonly #http2: Http2Server;
   readonly #sockets = new Set<Socket>();
-  /** By address and port: of a request both of Node's servers tell these, but not the socket that was accepted. */
+  #onNoneLeft: (() => void) | undefined;
+  /** By address and port: Node's servers tell these of what they were handed, but not always the socket itself. */
   readonly #clients = new Map<string, Client>();
-  /** The same by what a request was found to have for a socket, for its next ones. */
-  readonly #clientBySocket = new WeakMap<Peer, Client>();
   readonly #sessions = new Set<ServerHttp2Session>();
   readonly #http1Connections: Http1Connections;
   /** For those who have not said yet who they are. */
@@ -89,7 +90,15 @@ export class HttpDoor implements ClientDoor {
 
   constructor(options: HttpDoorOptions) {
     this.#options = options;
-    this.#http1Connections = new Http1Connections(options.keepAliveMs);
+    const { keepAliveMs, sql, onRepeat } = options;
+    this.#http1Connections = new Http1Connections({
+      keepAliveMs,
+      maxRequests: maxRequestsPerConnection,
+      onRepeat: (exchange) => {
+        onRepeat();
+        void sql.serve(this.#begin(exchange));
+      },
+    });
     this.#http1 = this.#createHttp1();
     this.#http2 = this.#createHttp2();
     this.#acceptor = createAcceptor({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) =>
@@ -114,8 +123,8 @@ export class HttpDoor implements ClientDoor {
     const closed = new Promise<void>((resolve) => this.#acceptor.close(() => resolve()));
     this.#drained.abort(new GatewayError('DRAINING'));
     for (const session of this.#sessions) session.close();
-    for (const exchange of sql.underWay) closeAfterwards(exchange);
-    this.#http1.closeIdleConnections();
+    for (const exchange of sql.underWay) exchange.closeAfterwards();
+    this.#http1Connections.endIdle();
     webSockets.drain();
     const limit = setTimeout(() => {
       sql.endAll();
@@ -124,18 +133,23 @@ export class HttpDoor implements ClientDoor {
     const last = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy();
     }, limitMs + lastAnswersMs);
-    await closed;
+    await Promise.all([closed, this.#untilNoneIsLeft()]);
     clearTimeout(limit);
     clearTimeout(last);
     // Only ends its watch over timeouts.
     this.#http1.close();
   }
 
-  #createHttp1(): Http1Server {
+  #untilNoneIsLeft(): Promise<void> {
+    if (this.#sockets.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onNoneLeft = resolve;
+    });
+  }
+
+  #createHttp1(): Server {
     const { receiveTimeoutMs } = this.#options;
-    const options: ServerOptions<typeof DirectRequest, typeof DirectResponse> = {
-      IncomingMessage: DirectRequest,
-      ServerResponse: DirectResponse,
+    const server = createServer({
       maxHeaderSize: maxHeaderBytes,
       headersTimeout: Math.min(headersTimeoutMs, receiveTimeoutMs),
       requestTimeout: receiveTimeoutMs,
@@ -146,17 +160,16 @@ export class HttpDoor implements ClientDoor {
       joinDuplicateHeaders: true,
       // Whoever offers another protocol, such as h2c, is answered in this one. Node before 24.9 does not ask.
       shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
-    };
-    const server = createServer(options, (request, response) => {
-      this.#http1Connections.began(request, response);
-      this.#serve(request, response);
     });
-    server.maxRequestsPerSocket = maxRequestsPerSocket;
-    server.on('clientError', (error, socket) =>
+    server.on('request', (request, response) => {
+      const exchange = this.#http1Connections.began(request, response);
+      if (exchange === undefined) response.destroy();
+      else this.#serve(request, exchange);
+    });
+    server.on('clientError', (error, socket: Socket) =>
       refuseNoHttp(error, socket, this.#http1Connections.answersDueOn(socket)),
     );
-    server.on('connection', (socket) => this.#http1Connections.opened(socket));
-    server.on('connect', (_request, socket) => {
+    server.on('connect', (_request, socket: Socket) => {
       this.#http1Connections.left(socket);
       endWith(socket, noTunnel(), 405);
     });
@@ -174,7 +187,7 @@ export class HttpDoor implements ClientDoor {
       settings: { maxConcurrentStreams: maxStreams, maxHeaderListSize: maxHeaderBytes },
       maxSessionRejectedStreams: maxStreams,
     });
-    server.on('request', (request, response) => this.#serve(request, response));
+    server.on('request', (request, response) => this.#serveHttp2(request, response));
     server.on('session', (session) => {
       this.#sessions.add(session);
       session.setTimeout(this.#options.keepAliveMs, () => session.close());
@@ -185,23 +198,30 @@ export class HttpDoor implements ClientDoor {
     return server;
   }
 
-  #accept(socket: Socket): void {
+  #accept(accepted: Socket): void {
+    const { address } = peerOf(accepted.remoteAddress ?? '');
+    const adopted = adoptSocket(accepted);
+    const { socket } = adopted;
     this.#sockets.add(socket);
     // 'close' follows. An 'error' that nobody hears would end the process.
     socket.on('error', ignore);
-    socket.once('close', () => this.#sockets.delete(socket));
-    const { address } = peerOf(socket.remoteAddress ?? '');
-    if (this.#options.isLoadBalancer(address)) void this.#acceptProxied(socket, address);
-    else this.#enter(socket, address);
+    socket.once('close', () => this.#forget(socket));
+    if (this.#options.isLoadBalancer(address)) void this.#acceptProxied(adopted, address);
+    else this.#enter(adopted, address);
+  }
+
+  #forget(socket: Socket): void {
+    this.#sockets.delete(socket);
+    if (this.#sockets.size === 0) this.#onNoneLeft?.();
   }
 
   /** The client is who the load balancer says; or the load balancer, when it speaks for itself. */
-  async #acceptProxied(socket: Socket, loadBalancer: string): Promise<void> {
+  async #acceptProxied(accepted: LendingSocket, loadBalancer: string): Promise<void> {
     const limit = new AbortController();
     const timer = setTimeout(() => limit.abort(new GatewayError('CLIENT_TOO_SLOW')), proxyHeaderTimeoutMs);
     try {
-      await readProxyHeader(socket, AbortSignal.any([limit.signal, this.#drained.signal]), (client) =>
-        this.#enter(socket, client === undefined ? loadBalancer : peerOf(client).address),
+      await readProxyHeader(accepted.socket, AbortSignal.any([limit.signal, this.#drained.signal]), (client) =>
+        this.#enter(accepted, client === undefined ? loadBalancer : peerOf(client).address),
       );
     } catch (error) {
       this.#options.onUnknownClient(loadBalancer, error);
@@ -210,7 +230,7 @@ export class HttpDoor implements ClientDoor {
     }
   }
 
-  #enter(socket: Socket, address: string): void {
+  #enter({ socket, reads }: LendingSocket, address: string): void {
     const { certificates, limits } = this.#options;
     const entry = limits.enter(address);
     if (entry.kind === 'turnedAway') {
@@ -218,11 +238,17 @@ export class HttpDoor implements ClientDoor {
       else socket.destroy();
       return;
     }
-    this.#welcome(socket, new Client(address, entry.visit));
+    const client = new Client(address, entry.visit);
+    this.#welcome(socket, client);
     if (certificates === undefined) {
-      this.#http1.emit('connection', socket);
+      this.#openHttp1(socket, reads, client);
       socket.resume();
-    } else void this.#secure(socket, certificates);
+    } else void this.#secure(socket, certificates, client);
+  }
+
+  #openHttp1(socket: Socket, reads: LendingReads | undefined, client: Client): void {
+    this.#http1.emit('connection', socket);
+    this.#http1Connections.opened(socket, reads, client);
   }
 
   #welcome(socket: Socket, client: Client): void {
@@ -236,33 +262,34 @@ export class HttpDoor implements ClientDoor {
     });
   }
 
-  async #secure(raw: Socket, { current: certificate }: CertificateStore): Promise<void> {
+  async #secure(raw: Socket, { current: certificate }: CertificateStore, client: Client): Promise<void> {
     const limit = AbortSignal.timeout(handshakeTimeoutMs);
     await startTls(raw, { certificate, chooseProtocol, limit }, (secured) => {
       secured.on('error', ignore);
       // As tls.Server does it now. An HTTP/2 session would wait for that ("HTTP/2 answers, many at once ...").
       Object.assign(secured, { secureConnecting: false });
-      (secured.alpnProtocol === 'h2' ? this.#http2 : this.#http1).emit('connection', secured);
+      if (secured.alpnProtocol === 'h2') this.#http2.emit('connection', secured);
+      else this.#openHttp1(secured, undefined, client);
       // Who fails here speaks no TLS, which leaves nothing to answer in.
     }).catch(() => raw.destroy());
   }
 
-  #serve(request: Exchange['request'] & { readonly socket: Peer }, response: Exchange['response']): void {
-    const client = this.#clientOf(request.socket);
+  #serveHttp2(request: Http2ServerRequest, response: Http2ServerResponse): void {
+    const client = this.#clients.get(keyOf(request.socket));
     if (client === undefined) return void response.destroy(); // It has left.
-    const exchange = { request, response, id: randomUUID() as string as SessionId, client };
-    // There may be a place for its next connection; on this one it is refused whatever happens.
-    if (this.#draining || client.refusal !== undefined) closeAfterwards(exchange);
-    if (!isHost(request.headers.host)) return tell(exchange, invalidRequest('its header Host names no host'));
-    route(exchange, this.#options.sql);
+    this.#serve(request, new NodeExchange(request, response, client, randomUUID() as string as SessionId));
   }
 
-  #clientOf(socket: Peer): Client | undefined {
-    const known = this.#clientBySocket.get(socket);
-    if (known?.hasLeft === false) return known;
-    const client = this.#clients.get(keyOf(socket));
-    if (client !== undefined) this.#clientBySocket.set(socket, client);
-    return client;
+  #serve({ method, url = '' }: IncomingMessage | Http2ServerRequest, exchange: Exchange): void {
+    this.#begin(exchange);
+    if (!isHost(exchange.headers.host)) return tell(exchange, invalidRequest('its header Host names no host'));
+    route(exchange, method, url, this.#options.sql);
+  }
+
+  #begin(exchange: Exchange): Exchange {
+    // There may be a place for its next connection; on this one it is refused whatever happens.
+    if (this.#draining || exchange.client.refusal !== undefined) exchange.closeAfterwards();
+    return exchange;
   }
 
   #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
@@ -281,23 +308,12 @@ function keyOf({ remoteAddress, remotePort }: Peer): string {
   return `${remoteAddress} ${remotePort}`;
 }
 
-/** RFC 9112, 3.2: whoever names two, or what is none, is refused. HTTP/2 may name none. */
-function isHost(host: string | undefined): boolean {
-  return host === undefined || /^(?:[A-Za-z0-9._~%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?$/.test(host);
-}
-
 function invalidRequest(what: string): GatewayError {
   return new GatewayError('REQUEST_INVALID', { params: { what } });
 }
 
 function noTunnel(): GatewayError {
   return invalidRequest('this is no proxy for other hosts');
-}
-
-/** No request follows on this connection; answers under way are finished first. */
-function closeAfterwards({ response }: Pick<Exchange, 'response'>): void {
-  if (response instanceof Http2ServerResponse) response.stream.session?.close();
-  else if (response instanceof ServerResponse && !response.headersSent) response.setHeader('connection', 'close');
 }
 
 function ignore(): void {

@@ -74,6 +74,7 @@ function createDoor(settings: HttpProxySettings, log: Logger, parts: ProxyParts)
     webSockets: createWebSockets(settings, sessions),
     limits: parts.limits,
     onOpenConnections: (count) => parts.metrics.openSessions.set(count),
+    onRepeat: () => void (http.repeats.requests += 1),
     onUnknownClient: createUnknownClientLog(log, parts.metrics),
   });
   return {

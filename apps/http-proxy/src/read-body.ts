@@ -1,16 +1,22 @@
 // The body of a request, counted while it is read: no more than the limit is ever kept.
 
 import { GatewayError } from '@pgwake/gateway-errors';
-import { DirectRequest } from './direct-request.js';
-import type { Request } from './exchange.js';
+import type { Exchange } from './exchange.js';
 import type { RequestAbort } from './request-abort.js';
 
 /**
  * Rejects with REQUEST_TOO_LARGE, with REQUEST_INVALID for a body that is compressed, or with the reason of `abort`, which
  * has to be called when the client leaves.
  */
-export function readBody(request: Request, limitBytes: number, abort: RequestAbort): Promise<Uint8Array> {
-  const { 'content-length': announced, 'content-encoding': encoding, 'transfer-encoding': transfer } = request.headers;
+export function readBody(
+  { headers, body }: Pick<Exchange, 'headers' | 'body'>,
+  limitBytes: number,
+  abort: RequestAbort,
+): Promise<Uint8Array> {
+  if (body instanceof Uint8Array) {
+    return body.length > limitBytes ? Promise.reject(tooLarge(limitBytes)) : Promise.resolve(body);
+  }
+  const { 'content-length': announced, 'content-encoding': encoding, 'transfer-encoding': transfer } = headers;
   const isCompressed = encoding !== undefined && encoding !== 'identity';
   // Node takes the chunks apart and leaves other codings as they are.
   if (isCompressed || (transfer !== undefined && transfer.toLowerCase() !== 'chunked')) {
@@ -46,9 +52,8 @@ export function readBody(request: Request, limitBytes: number, abort: RequestAbo
     };
     if (abort.aborted) return onAbort();
     abort.addEventListener('abort', onAbort);
-    if (request instanceof DirectRequest && request.readDirectly({ onChunk, onEnd })) return;
-    request.on('data', onChunk);
-    request.on('end', onEnd);
+    body.on('data', onChunk);
+    body.on('end', onEnd);
   });
 }
 

@@ -14,7 +14,7 @@ import {
   wantsLines,
 } from '@pgwake/sql-over-http';
 import { tell } from './error-answer.js';
-import { type Exchange, type Headers, answer, writeHead } from './exchange.js';
+import type { AnswerStream, Exchange, Headers } from './exchange.js';
 
 export interface Results {
   /** Has `run` put its results into the sink, and sees to it that the connection reads on when it was asked to pause. */
@@ -34,7 +34,10 @@ export interface ResultsOptions {
 }
 
 export function createResults(exchange: Exchange, options: ResultsOptions): Results {
-  return wantsLines(exchange.request.headers) ? createLines(exchange, options) : createWhole(exchange, options);
+  const { stream, headers } = exchange;
+  return stream !== undefined && wantsLines(headers)
+    ? createLines(exchange, stream, options)
+    : createWhole(exchange, options);
 }
 
 function createWhole(exchange: Exchange, options: ResultsOptions): Results {
@@ -47,39 +50,38 @@ function createWhole(exchange: Exchange, options: ResultsOptions): Results {
     take: (_connection, run) => run(sink),
     done: () => {
       const text = sink.finish();
-      if (answer(exchange, 200, headersOf('application/json', options), text)) sink.reuse(text);
+      if (exchange.answer(200, headersOf('application/json', options), text)) sink.reuse(text);
     },
     failed: (error, statementIndex) => tell(exchange, error, statementIndex),
   };
 }
 
-function createLines(exchange: Exchange, options: ResultsOptions): Results {
-  const { response } = exchange;
+function createLines(exchange: Exchange, stream: AnswerStream, options: ResultsOptions): Results {
   const begin = () => {
-    if (!response.headersSent) writeHead(exchange, 200, headersOf('application/x-ndjson', options));
+    if (!exchange.isAnswered) stream.begin(200, headersOf('application/x-ndjson', options));
   };
   const sink = new LineAnswer(modesOf(options), (chunk) => {
     begin();
-    return response.write(chunk);
+    return stream.write(chunk);
   });
   return {
     async take(connection, run) {
       const onDrain = () => connection.resume();
-      response.on('drain', onDrain);
+      stream.on('drain', onDrain);
       const ended = await run(sink);
       // The connection will be somebody else's.
-      response.off('drain', onDrain);
+      stream.off('drain', onDrain);
       return ended;
     },
     done: () => {
       begin();
-      response.end(sink.finish());
+      stream.end(sink.finish());
     },
     failed: (error, statementIndex) => {
       // As long as nothing was sent the status can still tell.
-      if (!response.headersSent) return tell(exchange, error, statementIndex);
+      if (!exchange.isAnswered) return tell(exchange, error, statementIndex);
       const { body } = toHttpBody(error);
-      response.end(sink.fail(renderErrorBody({ ...body, ...(statementIndex !== undefined && { statementIndex }) })));
+      stream.end(sink.fail(renderErrorBody({ ...body, ...(statementIndex !== undefined && { statementIndex }) })));
     },
   };
 }

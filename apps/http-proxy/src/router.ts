@@ -1,7 +1,6 @@
 // What is at which path, whatever host the target of the request names (RFC 9112, 3.2.2). A WebSocket handshake never comes here: Node tells of it as 'upgrade'.
 
 import type { Exchange } from './exchange.js';
-import { answer } from './exchange.js';
 import type { SqlRoute } from './sql-route.js';
 
 const nothing = new Uint8Array(0);
@@ -21,10 +20,13 @@ const preflight = [
   ...['access-control-max-age', 86_400],
 ];
 
-export function route(exchange: Exchange, sql: SqlRoute): void {
-  const { method, url = '' } = exchange.request;
-  if (url !== '/sql' && !isSql.test(url)) answer(exchange, 404, json, notFound);
+export function isSqlPath(url: string): boolean {
+  return url === '/sql' || isSql.test(url);
+}
+
+export function route(exchange: Exchange, method: string | undefined, url: string, sql: SqlRoute): void {
+  if (!isSqlPath(url)) exchange.answer(404, json, notFound);
   else if (method === 'POST') void sql.serve(exchange);
-  else if (method === 'OPTIONS') answer(exchange, 200, preflight, nothing);
-  else answer(exchange, 405, [...json, ...allow], notAllowed);
+  else if (method === 'OPTIONS') exchange.answer(200, preflight, nothing);
+  else exchange.answer(405, [...json, ...allow], notAllowed);
 }

@@ -112,7 +112,7 @@ export class SqlRoute {
     const call = this.#begin(exchange);
     const { abort } = call;
     try {
-      const lines = exchange.request.headers;
+      const lines = exchange.headers;
       const known = this.#callers.find(lines);
       const headers = known === undefined ? parseRequestHeaders(lines) : parseRequestOptions(lines);
       const { timeoutMs = Infinity } = headers;
@@ -122,7 +122,7 @@ export class SqlRoute {
       const caller = known !== undefined && this.#recognise(call, known) ? known : await this.#meet(call, lines);
       // Not before: who cannot log in cannot make us keep ten megabytes.
       call.slowBody = this.#slowBodies.add(call, performance.now());
-      const body = parseRequestBody(await readBody(exchange.request, limits.maxRequestBytes, abort));
+      const body = parseRequestBody(await readBody(exchange, limits.maxRequestBytes, abort));
       this.#slowBodies.delete(call.slowBody);
       const results = createResults(exchange, {
         headers,
@@ -158,12 +158,9 @@ export class SqlRoute {
 
   #begin(exchange: Exchange): Call {
     const call = new Call(exchange, this.#underWay, this.#timeouts);
-    const { response } = exchange;
-    response.on('close', () => {
+    exchange.onceGone(() => {
       if (!call.isOver) call.abort.abort(new GatewayError('CLIENT_GONE'));
     });
-    // 'close' follows. An 'error' that nobody hears would end the process.
-    response.on('error', ignore);
     return call;
   }
 
@@ -240,8 +237,4 @@ function isPasswordFailure(error: unknown): boolean {
 
 function timedOut(limitMs: number): GatewayError {
   return new GatewayError('REQUEST_TIMED_OUT', { params: { limit: String(limitMs) } });
-}
-
-function ignore(): void {
-  return undefined;
 }

@@ -6,6 +6,8 @@ import type { MetricsRegistry } from './registry.js';
 export interface HttpMetrics {
   /** From the head of a request to the end of its answer. `outcome`: ok, or who has to act. */
   readonly requestSeconds: QuickHistogram<'outcome'>;
+  /** Requests so far that were known by the head of the one before, and not parsed; read whenever the metrics are. */
+  readonly repeats: { requests: number };
   /** How long requests waited for a connection of the pool. `how`: reused, opened (the opening not counted). */
   readonly poolWaitSeconds: QuickHistogram<'how'>;
   /** Requests that got no connection. `why`: queueFull, waitedTooLong. */
@@ -34,6 +36,16 @@ export function createHttpMetrics(registry: MetricsRegistry, readPool: () => Poo
       for (const [state, count] of Object.entries(readPool())) this.set({ state }, count);
     },
   });
+  const repeats = { requests: 0 };
+  new Counter({
+    name: 'pgwake_http_repeated_requests_total',
+    help: 'Requests of HTTP/1.1 with the same head as one before on their connection, which was not parsed again',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(repeats.requests);
+    },
+  });
   const poolResets = { clean: 0, failed: 0 };
   new Counter({
     name: 'pgwake_pool_resets_total',
@@ -53,6 +65,7 @@ export function createHttpMetrics(registry: MetricsRegistry, readPool: () => Poo
       buckets: [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
       registry,
     }),
+    repeats,
     poolWaitSeconds: new QuickHistogram({
       name: 'pgwake_pool_wait_seconds',
       help: 'Time that requests waited for a connection of the pool',

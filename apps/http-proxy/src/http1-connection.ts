@@ -1,0 +1,123 @@
+// A connection of HTTP/1.1, with its client and all that is due on it.
+
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
+import { TLSSocket } from 'node:tls';
+import { type LendingReads, descriptorOf } from '@pgwake/bare-sockets';
+import type { SessionId } from '@pgwake/ids';
+import { AnswersDue } from './answers-due.js';
+import type { Client } from './client.js';
+import type { Deadline, Deadlines } from './deadlines.js';
+import type { Exchange } from './exchange.js';
+import { mayRepeat } from './may-repeat.js';
+import { NodeExchange } from './node-exchange.js';
+import { RepeatReader } from './repeat-reader.js';
+import { type Carrier, RepeatedExchange } from './repeated-exchange.js';
+
+/** What all connections have in common. */
+export interface Http1House {
+  /** Those without a request. */
+  readonly idle: Deadlines<Http1Connection>;
+  /** The value of the header Keep-Alive. */
+  readonly keepAliveHint: string;
+  readonly maxRequests: number;
+  readonly onRepeat: (exchange: Exchange) => void;
+}
+
+export class Http1Connection implements Carrier {
+  readonly socket: Socket;
+  readonly client: Client;
+  readonly descriptor: number;
+  readonly answers: AnswersDue;
+  readonly #house: Http1House;
+  readonly #repeats: RepeatReader | undefined;
+  #repeated: RepeatedExchange | undefined;
+  #deadline: Deadline<Http1Connection> | undefined;
+  #requests = 0;
+  #hasLeft = false;
+
+  /** `reads`: if the socket lends them. */
+  constructor(socket: Socket, reads: LendingReads | undefined, client: Client, house: Http1House) {
+    this.socket = socket;
+    this.client = client;
+    this.#house = house;
+    // What is written past TLS would be no TLS.
+    this.descriptor = socket instanceof TLSSocket ? -1 : descriptorOf(socket);
+    this.answers = new AnswersDue((isAnyDue) => (isAnyDue ? this.#work() : this.#rest()));
+    this.#repeats = RepeatReader.stepIn(socket, reads, {
+      isFree: () => !this.answers.isAnyDue && socket.writable && socket.writableLength === 0,
+      mayRepeat,
+      onRepeat: (headers, body) => this.#repeat(new RepeatedExchange(this, headers, body, createId())),
+    });
+    socket.once('close', () => {
+      this.leave();
+      this.#repeated?.gone();
+    });
+    this.#rest();
+  }
+
+  get keepAliveHint(): string {
+    return this.#house.keepAliveHint;
+  }
+
+  /** Node has read a request. */
+  began(request: IncomingMessage, response: ServerResponse): Exchange {
+    this.answers.began(request, response);
+    this.#repeats?.found(request);
+    const exchange = new NodeExchange(request, response, this.client, createId(), this.keepAliveHint);
+    this.#count(exchange);
+    return exchange;
+  }
+
+  onAnswered(isLast: boolean): void {
+    this.#repeated = undefined;
+    this.#rest();
+    if (!isLast) this.#repeats?.answered();
+  }
+
+  /** It speaks something else from now on, or nothing. */
+  leave(): void {
+    this.#hasLeft = true;
+    this.#work();
+    this.#repeats?.stepOut();
+  }
+
+  /** Whoever was answered early and is still sending would not see the answer. */
+  endUnlessReceiving(): void {
+    if (this.answers.isReceiving) this.#rest();
+    else this.socket.destroy();
+  }
+
+  /** Nothing is due on it, and nothing has come of what may follow. */
+  endIfIdle(): void {
+    if (this.#deadline !== undefined && this.#repeats?.isBetweenRequests !== false) this.socket.destroy();
+  }
+
+  #repeat(exchange: RepeatedExchange): void {
+    this.#repeated = exchange;
+    this.#work();
+    this.#count(exchange);
+    this.#house.onRepeat(exchange);
+  }
+
+  #count(exchange: Exchange): void {
+    this.#requests += 1;
+    if (this.#requests >= this.#house.maxRequests) exchange.closeAfterwards();
+  }
+
+  #rest(): void {
+    this.#work();
+    if (!this.#hasLeft) this.#deadline = this.#house.idle.add(this, performance.now());
+  }
+
+  #work(): void {
+    if (this.#deadline !== undefined) this.#house.idle.delete(this.#deadline);
+    this.#deadline = undefined;
+  }
+}
+
+function createId(): SessionId {
+  return randomUUID() as string as SessionId;
+}

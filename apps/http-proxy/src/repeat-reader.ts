@@ -1,0 +1,150 @@
+// Stands between a connection of HTTP/1.1 and Node's parser. A request whose head came before, with its whole body and nothing
+// behind it in one chunk, goes past the parser and all that Node makes of a request; everything else goes to the parser as it
+// came. To know that a chunk begins a request takes to know where the last one ended; where that is in doubt, everything on
+// this connection is the parser's for good.
+
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Borrower, LendingReads } from '@pgwake/bare-sockets';
+import { BriefMemory } from './brief-memory.js';
+import { KnownHead, measureRequest } from './known-head.js';
+
+export interface RepeatReaderOptions {
+  /** Whether a request may be kept from Node now: it has none, and everything that was written is out. */
+  readonly isFree: () => boolean;
+  /** Whether a request like this one may come past Node. */
+  readonly mayRepeat: (request: IncomingMessage) => boolean;
+  /** The next one is kept back until `answered`. */
+  readonly onRepeat: (headers: IncomingHttpHeaders, body: Buffer) => void;
+}
+
+type Parse = (chunk: Buffer) => void;
+
+/** What Node has read on each connection, the last one first. It holds passwords, and is let go of within a second. */
+const memory = new BriefMemory<RepeatReader, readonly KnownHead[]>();
+/** Of a connection: that of a load balancer is shared by its clients. */
+const mostHeads = 8;
+/** In a row, although others were known. Then none will come again, and to look for it only costs. */
+const mostNewHeads = 32;
+
+export class RepeatReader implements Borrower {
+  readonly copies = true;
+  readonly #socket: Socket;
+  readonly #options: RepeatReaderOptions;
+  readonly #parse: Parse;
+  /** What is still to come of the body that the parser reads; `undefined`: nobody knows. */
+  #bodyLeft: number | undefined = 0;
+  /** What the parser has found in the chunk that it reads. */
+  #found: IncomingMessage[] = [];
+  #newHeads = 0;
+  #isAnswering = false;
+  #isHolding = false;
+
+  private constructor(socket: Socket, parse: Parse, options: RepeatReaderOptions) {
+    this.#socket = socket;
+    this.#parse = parse;
+    this.#options = options;
+    socket.on('data', this.#onChunk);
+    socket.off('data', parse);
+  }
+
+  /**
+   * To be called when Node's server has the socket, and before it is resumed; `reads` if it lends them. `undefined`: this Node
+   * reads in another way than by 'data', so all of it stays Node's.
+   */
+  static stepIn(
+    socket: Socket,
+    reads: LendingReads | undefined,
+    options: RepeatReaderOptions,
+  ): RepeatReader | undefined {
+    const [parse, ...others] = socket.listeners('data') as Parse[];
+    if (parse === undefined || others.length > 0) return undefined;
+    const reader = new RepeatReader(socket, parse, options);
+    reads?.lend(reader);
+    return reader;
+  }
+
+  /** Whether nothing of a next request has come, as far as anybody knows. */
+  get isBetweenRequests(): boolean {
+    return this.#bodyLeft === 0;
+  }
+
+  /** To be called with each request that Node's parser finds. */
+  found(request: IncomingMessage): void {
+    this.#found.push(request);
+  }
+
+  /** The last one that was repeated has its answer, and another may follow. */
+  answered(): void {
+    this.#isAnswering = false;
+    if (!this.#isHolding) return;
+    this.#isHolding = false;
+    this.#socket.resume();
+  }
+
+  /** Gives the socket back, to whoever reads it from now on. */
+  stepOut(): void {
+    this.#bodyLeft = undefined;
+    this.#socket.off('data', this.#onChunk);
+  }
+
+  /** What comes again is taken here; the rest goes by way of the socket's stream, behind what waits in it. */
+  takeLent(bytes: Buffer): 'returned' {
+    if (this.#socket.readableLength > 0 || !this.#repeats(bytes)) this.#socket.push(Buffer.from(bytes));
+    return 'returned';
+  }
+
+  readonly #onChunk = (chunk: Buffer): void => {
+    if (this.#isAnswering) return this.#hold(chunk);
+    if (this.#repeats(chunk)) return;
+    this.#parse.call(this.#socket, chunk);
+    this.#follow(chunk);
+  };
+
+  /** A client that sends more before it has its answer. */
+  #hold(chunk: Buffer): void {
+    this.#isHolding = true;
+    this.#socket.pause();
+    this.#socket.unshift(chunk);
+  }
+
+  /** False: it is the parser's. */
+  #repeats(chunk: Buffer): boolean {
+    if (this.#isAnswering || this.#bodyLeft !== 0 || !this.#options.isFree()) return false;
+    for (const head of memory.get(this) ?? []) {
+      const bodyAt = head.findBody(chunk);
+      if (bodyAt < 0) continue;
+      this.#isAnswering = true;
+      this.#newHeads = 0;
+      this.#options.onRepeat(head.headers, Buffer.from(chunk.subarray(bodyAt)));
+      return true;
+    }
+    return false;
+  }
+
+  /** Keeps track of where requests end, and of what may come again. */
+  #follow(chunk: Buffer): void {
+    const [request, ...others] = this.#found;
+    if (request !== undefined) this.#found = [];
+    if (this.#bodyLeft === undefined) return;
+    if (this.#bodyLeft > 0) {
+      const isMore = request !== undefined || chunk.length > this.#bodyLeft;
+      this.#bodyLeft = isMore ? undefined : this.#bodyLeft - chunk.length;
+      return;
+    }
+    const extent = request === undefined || others.length > 0 ? undefined : measureRequest(chunk, request);
+    if (request === undefined || extent === undefined) return void (this.#bodyLeft = undefined);
+    const left = extent.headBytes + extent.bodyBytes - chunk.length;
+    this.#bodyLeft = left < 0 ? undefined : left;
+    if (left !== 0 || !this.#options.mayRepeat(request)) return;
+    const head = KnownHead.of(chunk, request, extent);
+    if (head !== undefined) this.#remember(head);
+  }
+
+  #remember(head: KnownHead): void {
+    const known = memory.get(this) ?? [];
+    memory.keep(this, [head, ...known].slice(0, mostHeads));
+    if (known.length > 0) this.#newHeads += 1;
+    if (this.#newHeads > mostNewHeads) this.#bodyLeft = undefined;
+  }
+}
