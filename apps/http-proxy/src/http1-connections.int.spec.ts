@@ -34,6 +34,7 @@ let heard: string;
 let waiting: { readonly exchange: Exchange; readonly isRepeated: boolean }[];
 let mode: 'echo' | 'wait';
 let repeated: number;
+let parsed: number;
 const sockets = new Set<Socket>();
 
 async function serve(exchange: Exchange, isRepeated: boolean): Promise<void> {
@@ -53,6 +54,7 @@ async function start(lends: boolean, maxRequests = 1_000): Promise<void> {
   connections = new Http1Connections({ keepAliveMs, maxRequests, onRepeat: (exchange) => void serve(exchange, true) });
   server = createServer({ keepAliveTimeout: 0 });
   server.on('request', (request, response) => {
+    parsed += 1;
     const exchange = connections.began(request, response);
     if (exchange !== undefined) void serve(exchange, false);
   });
@@ -81,7 +83,7 @@ function dial(): Socket {
 }
 
 beforeEach(() => {
-  [waiting, mode, repeated] = [[], 'echo', 0];
+  [waiting, mode, repeated, parsed] = [[], 'echo', 0, 0];
 });
 
 afterEach(async () => {
@@ -189,7 +191,7 @@ describe.each([
         for (const { how, word, body, more, cut } of requests) {
           const whole = query(body, word);
           const next = query(more, word);
-          const at = 1 + (cut % (whole.length - 1));
+          const at = 1 + (cut % (Math.min(whole.length, next.length) - 1));
           switch (how) {
             case 'whole':
               expect(await ask(whole)).toEqual([[word, body]]);
@@ -229,22 +231,33 @@ describe.each([
     expect(isRepeated).toBe(true);
     mode = 'echo';
     client.write(query('next'));
-    client.write(query('one more') + query('and one'));
+    await pause(5);
+    client.write(query('one more') + query('and one') + query('x'.repeat(300_000)) + query('last'));
     await pause(50);
     expect([repeated, bodiesIn(heard).length]).toEqual([1, 1]);
     await echo(exchange);
-    await waitFor(() => bodiesIn(heard).length === 5, 5_000);
-    expect(bodiesIn(heard).slice(1)).toEqual(['slow', 'next', 'one more', 'and one'].map((body) => ['one', body]));
+    await waitFor(() => bodiesIn(heard).length === 7, 5_000);
+    const bodies = ['slow', 'next', 'one more', 'and one', 'x'.repeat(300_000), 'last'];
+    expect(bodiesIn(heard).slice(1)).toEqual(bodies.map((body) => ['one', body]));
   });
 
   it('hears that its client has left', async () => {
     await warm();
     const { exchange, isRepeated } = await begin(query('slow'));
     const gone = new Promise<void>((resolve) => exchange.onceGone(resolve));
+    client.write(query('another one'));
+    await pause(20);
     client.destroy();
     await gone;
     expect([isRepeated, exchange.isAnswered]).toEqual([true, false]);
+    mode = 'echo';
+    // Node gives it the parser of the one that left.
+    client = dial();
+    await waitFor(() => sockets.size === 1, 5_000);
     exchange.answer(200, [], Buffer.from('nobody reads this'));
+    await pause(20);
+    expect([parsed, heard]).toEqual([1, '']);
+    expect(await ask(query('new'))).toEqual([['one', 'new']]);
   });
 
   it('may be the last one, and what came behind it is not begun', async () => {
@@ -298,6 +311,26 @@ describe('a connection', () => {
     await ask(query('last'));
     await closed;
     expect(heard).toMatch(/connection: close/i);
+  });
+
+  it('may be upgraded behind a request that is not answered yet', async () => {
+    await start(true);
+    await warm();
+    const { exchange, isRepeated } = await begin(query('slow'));
+    expect(isRepeated).toBe(true);
+    const upgraded = once(server, 'upgrade') as Promise<[unknown, Socket, Buffer]>;
+    client.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n');
+    await pause(20);
+    client.write('what comes ');
+    await pause(20);
+    client.write('behind it');
+    await pause(20);
+    await echo(exchange);
+    const [, socket, head] = await upgraded;
+    let rest = String(head);
+    socket.on('data', (chunk) => (rest += String(chunk)));
+    await waitFor(() => rest === 'what comes behind it', 5_000);
+    socket.destroy();
   });
 
   it("is still Node's to upgrade", async () => {

@@ -18,6 +18,9 @@ export interface RepeatReaderOptions {
   readonly onRepeat: (headers: IncomingHttpHeaders, body: Buffer) => void;
 }
 
+/** Then a client that has not had its answer is not read on. */
+const mostHeldBytes = 64 * 1024;
+
 type Parse = (chunk: Buffer) => void;
 
 /** What Node has read on each connection, the last one first. It holds passwords, and is let go of within a second. */
@@ -38,7 +41,9 @@ export class RepeatReader implements Borrower {
   #found: IncomingMessage[] = [];
   #newHeads = 0;
   #isAnswering = false;
-  #isHolding = false;
+  /** What came meanwhile. */
+  #held: Buffer[] = [];
+  #heldBytes = 0;
 
   private constructor(socket: Socket, parse: Parse, options: RepeatReaderOptions) {
     this.#socket = socket;
@@ -77,9 +82,15 @@ export class RepeatReader implements Borrower {
   /** The last one that was repeated has its answer, and another may follow. */
   answered(): void {
     this.#isAnswering = false;
-    if (!this.#isHolding) return;
-    this.#isHolding = false;
-    this.#socket.resume();
+    // Who has left waits for no other answer; and a parser whose connection is closed serves another one.
+    if (this.#heldBytes === 0 || !this.#socket.writable) return;
+    // As one chunk: it may end what we have to do with this socket, and then nothing of it may be left to us.
+    const held = Buffer.concat(this.#held);
+    // What is read next comes behind it: no earlier than in the next tick.
+    if (this.#heldBytes > mostHeldBytes) this.#socket.resume();
+    this.#held = [];
+    this.#heldBytes = 0;
+    this.#onChunk(held);
   }
 
   /** Gives the socket back, to whoever reads it from now on. */
@@ -101,11 +112,11 @@ export class RepeatReader implements Borrower {
     this.#follow(chunk);
   };
 
-  /** A client that sends more before it has its answer. */
+  /** Of a client that sends more before it has its answer. It is read on, or nobody would notice when it leaves. */
   #hold(chunk: Buffer): void {
-    this.#isHolding = true;
-    this.#socket.pause();
-    this.#socket.unshift(chunk);
+    this.#held.push(chunk);
+    this.#heldBytes += chunk.length;
+    if (this.#heldBytes > mostHeldBytes) this.#socket.pause();
   }
 
   /** False: it is the parser's. */

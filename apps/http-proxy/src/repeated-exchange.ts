@@ -4,7 +4,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Socket } from 'node:net';
 import type { SessionId } from '@pgwake/ids';
-import { writeNow } from '@pgwake/bare-sockets';
+import { writeLent } from '@pgwake/bare-sockets';
 import type { Client } from './client.js';
 import { type Exchange, type Headers, headLines, statusLine } from './exchange.js';
 
@@ -99,8 +99,7 @@ export class RepeatedExchange implements Exchange {
     }
     const size = outgoing.write(head, 'latin1') + body.length;
     outgoing.set(body, head.length);
-    const sent = socket.writableLength === 0 ? writeNow(descriptor, outgoing, size) : 0;
-    if (sent < size) socket.write(Buffer.from(outgoing.subarray(sent, size)));
+    writeLent(socket, descriptor, outgoing, size);
     return true;
   }
 }

@@ -21,3 +21,12 @@ export function writeNow(descriptor: number, bytes: Uint8Array, size = bytes.len
     return 0; // nothing more fits, or the connection is gone
   }
 }
+
+/**
+ * The first `size` bytes, wherever they go: what the kernel does not take now is copied, and waits in the socket. `bytes` are the
+ * caller's again. The socket has to be writable: once it is destroyed its descriptor may be another one's.
+ */
+export function writeLent(socket: Socket, descriptor: number, bytes: Uint8Array, size = bytes.length): void {
+  const sent = socket.writableLength === 0 ? writeNow(descriptor, bytes, size) : 0;
+  if (sent < size) socket.write(Buffer.from(bytes.subarray(sent, size)));
+}

@@ -2,7 +2,7 @@
 // a request and the reset behind it in one system call, past Node's stream, which makes several objects for each write.
 
 import type { Socket } from 'node:net';
-import { descriptorOf, writeNow } from '@pgwake/bare-sockets';
+import { descriptorOf, writeLent } from '@pgwake/bare-sockets';
 import type { ComputeConnection } from '@pgwake/pg-dial';
 import { FrontendWriter } from '@pgwake/pg-wire';
 import { endOfTurn } from './end-of-turn.js';
@@ -43,13 +43,9 @@ export class Outbox {
     this.writer.clear();
   };
 
-  /** `bytes` are the caller's again. */
   #write(bytes: Uint8Array): void {
-    const socket = this.#socket;
-    // Once it is destroyed its descriptor may be another socket's.
-    if (!socket.writable) return;
+    if (!this.#socket.writable) return;
     this.#sendings += 1;
-    const sent = socket.writableLength === 0 ? writeNow(this.#descriptor, bytes) : 0;
-    if (sent < bytes.length) socket.write(Buffer.from(bytes.subarray(sent)));
+    writeLent(this.#socket, this.#descriptor, bytes);
   }
 }
