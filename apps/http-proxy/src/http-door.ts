@@ -163,8 +163,7 @@ export class HttpDoor implements ClientDoor {
     });
     server.on('request', (request, response) => {
       const exchange = this.#http1Connections.began(request, response);
-      if (exchange === undefined) response.destroy();
-      else this.#serve(request, exchange);
+      if (exchange !== undefined) this.#serve(request, exchange);
     });
     server.on('clientError', (error, socket: Socket) =>
       refuseNoHttp(error, socket, this.#http1Connections.answersDueOn(socket)),

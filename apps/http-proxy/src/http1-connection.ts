@@ -62,10 +62,11 @@ export class Http1Connection implements Carrier {
     return this.#house.keepAliveHint;
   }
 
-  /** Node has read a request. */
-  began(request: IncomingMessage, response: ServerResponse): Exchange {
+  /** Node has read a request. `undefined`: the one before it was the last one, with whose answer the connection ends. */
+  began(request: IncomingMessage, response: ServerResponse): Exchange | undefined {
     this.answers.began(request, response);
     this.#repeats?.found(request);
+    if (this.#requests >= this.#house.maxRequests) return undefined;
     const exchange = new NodeExchange(request, response, this.client, createId(), this.keepAliveHint);
     this.#count(exchange);
     return exchange;

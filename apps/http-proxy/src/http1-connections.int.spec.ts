@@ -35,9 +35,11 @@ let waiting: { readonly exchange: Exchange; readonly isRepeated: boolean }[];
 let mode: 'echo' | 'wait';
 let repeated: number;
 let parsed: number;
+let begun: number;
 const sockets = new Set<Socket>();
 
 async function serve(exchange: Exchange, isRepeated: boolean): Promise<void> {
+  begun += 1;
   if (isRepeated) repeated += 1;
   if (mode === 'wait') return void waiting.push({ exchange, isRepeated });
   await echo(exchange);
@@ -83,7 +85,7 @@ function dial(): Socket {
 }
 
 beforeEach(() => {
-  [waiting, mode, repeated, parsed] = [[], 'echo', 0, 0];
+  [waiting, mode, repeated, parsed, begun] = [[], 'echo', 0, 0, 0];
 });
 
 afterEach(async () => {
@@ -308,9 +310,12 @@ describe('a connection', () => {
     expect(repeated).toBeGreaterThan(2);
     expect(heard).not.toContain('connection: close');
     const closed = once(client, 'close');
-    await ask(query('last'));
+    // What is sent behind the last one is not begun.
+    await ask(query('last') + query('too late'));
     await closed;
     expect(heard).toMatch(/connection: close/i);
+    expect(bodiesIn(heard)).toHaveLength(maxRequests);
+    expect(begun).toBe(maxRequests);
   });
 
   it('may be upgraded behind a request that is not answered yet', async () => {

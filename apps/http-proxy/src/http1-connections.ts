@@ -41,7 +41,7 @@ export class Http1Connections {
     socket.once('close', () => this.#open.delete(socket));
   }
 
-  /** To be called with every request that Node has read, before it is looked at. `undefined`: its client has left. */
+  /** To be called with every request that Node has read, before it is looked at. `undefined`: nobody will have its answer. */
   began(request: IncomingMessage, response: ServerResponse): Exchange | undefined {
     return this.#open.get(request.socket)?.began(request, response);
   }
