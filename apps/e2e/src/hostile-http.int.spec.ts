@@ -288,7 +288,8 @@ describe.each([
     const query = (n: number) => `${head(length)}\r\n${body.replace('1', String(n))}`;
     const heard = await hear(typeof sent === 'string' ? [sent] : sent, [1, 2, 3].map(query));
     expect(statusesIn(heard)).toEqual(statuses);
-    expect((await countRepeats(system)) - repeats).toBeGreaterThanOrEqual(2);
+    // What is known is forgotten once a second, and may be in between.
+    expect((await countRepeats(system)) - repeats).toBeGreaterThanOrEqual(1);
   });
 });
 

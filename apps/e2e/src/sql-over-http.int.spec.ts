@@ -74,14 +74,18 @@ class Wire {
   }
 }
 
-/** A connection whose next request is known by its head. */
-async function dialAndRepeat(): Promise<Wire> {
-  const wire = new Wire(connect(Number(new URL(system.httpUrl()).port), '127.0.0.1'));
-  await wire.ask('select 1 as n');
-  const before = await countRepeats(system);
-  await wire.ask('select 2 as n');
-  expect(await countRepeats(system)).toBeGreaterThan(before);
-  return wire;
+/** Sends the query in a request that is known by its head. What is known is forgotten once a second, so it may take several tries. */
+async function sendAgain(query: string): Promise<Wire> {
+  for (let tries = 0; tries < 5; tries += 1) {
+    const wire = new Wire(connect(Number(new URL(system.httpUrl()).port), '127.0.0.1'));
+    await wire.ask('select 1 as n');
+    const before = await countRepeats(system);
+    wire.send(query);
+    await waitFor(async () => (await countRepeats(system)) > before, 500).catch(() => undefined);
+    if ((await countRepeats(system)) > before) return wire;
+    wire.socket.destroy();
+  }
+  throw new Error('no request was known');
 }
 
 interface Answer {
@@ -380,7 +384,8 @@ describe('an error', () => {
 
 describe('a request like the one before', () => {
   it('is answered as if it were parsed, and errors are its own', async () => {
-    const wire = await dialAndRepeat();
+    const wire = await sendAgain('select 2 as n');
+    expect(await wire.answer()).toContain('"rows":[{"n":2}]');
     for (const [query, answer] of [
       ['select 3 as n', '"rows":[{"n":3}]'],
       ['select 1/0', '"code":"22012"'],
@@ -395,13 +400,10 @@ describe('a request like the one before', () => {
   });
 
   it('ends in the database when its client leaves', async () => {
-    const wire = await dialAndRepeat();
-    const repeats = await countRepeats(system);
+    const wire = await sendAgain('select pg_sleep(600) as deserted');
     const query = `select count(*)::int as n from pg_stat_activity where query like '%as deserted' and state = 'active'`;
     const running = async () => JSON.stringify((await post({ query })).json['rows']);
-    wire.send('select pg_sleep(600) as deserted');
     await waitFor(async () => (await running()) === '[{"n":1}]', 5_000);
-    expect(await countRepeats(system)).toBeGreaterThan(repeats);
     wire.socket.destroy();
     await waitFor(async () => (await running()) === '[{"n":0}]', 5_000);
   });
@@ -622,8 +624,7 @@ describe('nothing that was answered or logged', () => {
 describe('at the end', () => {
   it('requests under way are finished, on connections that say that they end', async () => {
     const app = system.app('http-proxy');
-    const wire = await dialAndRepeat();
-    wire.send('select pg_sleep(1), 2 as n');
+    const wire = await sendAgain('select pg_sleep(2), 2 as n');
     const underWay = post({ query: 'select pg_sleep(1), 1 as n' });
     await waitFor(async () => /pgwake_pool_connections\{state="open"[^}]*\} [1-9]/.test(await app.metrics()), 5_000);
     const ended = app.end('SIGTERM');

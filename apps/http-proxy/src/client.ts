@@ -9,7 +9,6 @@ export class Client {
   readonly #visit: Visit;
   #admitted = false;
   #isSession = false;
-  #hasLeft = false;
 
   constructor(
     /** Its IP address. */
@@ -51,13 +50,8 @@ export class Client {
     return this.#visit;
   }
 
-  get hasLeft(): boolean {
-    return this.#hasLeft;
-  }
-
   /** To be called once. */
   left(): void {
-    this.#hasLeft = true;
     if (!this.#isSession) this.#visit.end();
   }
 }

@@ -34,6 +34,7 @@ import { tell } from './error-answer.js';
 import type { Exchange } from './exchange.js';
 import { Http1Connections } from './http1-connections.js';
 import { isHost } from './is-host.js';
+import { maxHeadBytes } from './known-head.js';
 import { NodeExchange } from './node-exchange.js';
 import { endWith, refuseNoHttp } from './refuse-no-http.js';
 import { route } from './router.js';
@@ -66,8 +67,9 @@ const handshakeTimeoutMs = 10_000;
 const chooseProtocol = createProtocolChoice(['h2', 'http/1.1']);
 const headersTimeoutMs = 10_000;
 const checkIntervalMs = 2_000;
-const maxHeaderBytes = 16 * 1024;
 const maxRequestsPerConnection = 1_000;
+/** For heads, which hold passwords (docs/adr/0008-passwords-of-requests.md). */
+const knownMs = 1_000;
 /** At once, of one HTTP/2 connection. */
 const maxStreams = 100;
 /** For the answers to requests that are ended at the end of a drain. */
@@ -94,6 +96,7 @@ export class HttpDoor implements ClientDoor {
     this.#http1Connections = new Http1Connections({
       keepAliveMs,
       maxRequests: maxRequestsPerConnection,
+      knownMs,
       onRepeat: (exchange) => {
         onRepeat();
         void sql.serve(this.#begin(exchange));
@@ -150,7 +153,7 @@ export class HttpDoor implements ClientDoor {
   #createHttp1(): Server {
     const { receiveTimeoutMs } = this.#options;
     const server = createServer({
-      maxHeaderSize: maxHeaderBytes,
+      maxHeaderSize: maxHeadBytes,
       headersTimeout: Math.min(headersTimeoutMs, receiveTimeoutMs),
       requestTimeout: receiveTimeoutMs,
       keepAliveTimeout: 0, // that is for Http1Connections
@@ -183,7 +186,7 @@ export class HttpDoor implements ClientDoor {
 
   #createHttp2(): Http2Server {
     const server = createHttp2Server({
-      settings: { maxConcurrentStreams: maxStreams, maxHeaderListSize: maxHeaderBytes },
+      settings: { maxConcurrentStreams: maxStreams, maxHeaderListSize: maxHeadBytes },
       maxSessionRejectedStreams: maxStreams,
     });
     server.on('request', (request, response) => this.#serveHttp2(request, response));

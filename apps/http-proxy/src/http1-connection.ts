@@ -12,8 +12,8 @@ import type { Client } from './client.js';
 import type { Deadline, Deadlines } from './deadlines.js';
 import type { Exchange } from './exchange.js';
 import { mayRepeat } from './may-repeat.js';
-import { NodeExchange } from './node-exchange.js';
-import { RepeatReader } from './repeat-reader.js';
+import { type NodeCarrier, NodeExchange } from './node-exchange.js';
+import { type KnownHeads, RepeatReader } from './repeat-reader.js';
 import { type Carrier, RepeatedExchange } from './repeated-exchange.js';
 
 /** What all connections have in common. */
@@ -23,10 +23,11 @@ export interface Http1House {
   /** The value of the header Keep-Alive. */
   readonly keepAliveHint: string;
   readonly maxRequests: number;
+  readonly knownHeads: KnownHeads;
   readonly onRepeat: (exchange: Exchange) => void;
 }
 
-export class Http1Connection implements Carrier {
+export class Http1Connection implements Carrier, NodeCarrier {
   readonly socket: Socket;
   readonly client: Client;
   readonly descriptor: number;
@@ -36,6 +37,7 @@ export class Http1Connection implements Carrier {
   #repeated: RepeatedExchange | undefined;
   #deadline: Deadline<Http1Connection> | undefined;
   #requests = 0;
+  #isEnding = false;
   #hasLeft = false;
 
   /** `reads`: if the socket lends them. */
@@ -47,6 +49,7 @@ export class Http1Connection implements Carrier {
     this.descriptor = socket instanceof TLSSocket ? -1 : descriptorOf(socket);
     this.answers = new AnswersDue((isAnyDue) => (isAnyDue ? this.#work() : this.#rest()));
     this.#repeats = RepeatReader.stepIn(socket, reads, {
+      known: house.knownHeads,
       isFree: () => !this.answers.isAnyDue && socket.writable && socket.writableLength === 0,
       mayRepeat,
       onRepeat: (headers, body) => this.#repeat(new RepeatedExchange(this, headers, body, createId())),
@@ -66,10 +69,18 @@ export class Http1Connection implements Carrier {
   began(request: IncomingMessage, response: ServerResponse): Exchange | undefined {
     this.answers.began(request, response);
     this.#repeats?.found(request);
-    if (this.#requests >= this.#house.maxRequests) return undefined;
-    const exchange = new NodeExchange(request, response, this.client, createId(), this.keepAliveHint);
+    if (this.#isEnding) return undefined;
+    const exchange = new NodeExchange(request, response, this.client, createId(), this);
     this.#count(exchange);
     return exchange;
+  }
+
+  served(request: object): void {
+    this.#repeats?.served(request);
+  }
+
+  willEnd(): void {
+    this.#isEnding = true;
   }
 
   onAnswered(isLast: boolean): void {
@@ -93,7 +104,8 @@ export class Http1Connection implements Carrier {
 
   /** Nothing is due on it, and nothing has come of what may follow. */
   endIfIdle(): void {
-    if (this.#deadline !== undefined && this.#repeats?.isBetweenRequests !== false) this.socket.destroy();
+    const isComing = this.answers.isReceiving || this.#repeats?.isMidHead === true;
+    if (this.#deadline !== undefined && !isComing) this.socket.destroy();
   }
 
   #repeat(exchange: RepeatedExchange): void {

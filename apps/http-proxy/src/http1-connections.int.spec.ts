@@ -1,7 +1,7 @@
 // Connections of HTTP/1.1 at Node's real server, over real sockets. There are no queries: each request is told back what came.
 
 import { once } from 'node:events';
-import { type Server, createServer } from 'node:http';
+import { type IncomingMessage, type Server, createServer } from 'node:http';
 import {
   type Server as Acceptor,
   type AddressInfo,
@@ -51,9 +51,14 @@ async function echo(exchange: Exchange): Promise<void> {
   exchange.answer(200, [], Buffer.from(text));
 }
 
-async function start(lends: boolean, maxRequests = 1_000): Promise<void> {
+async function start(lends: boolean, { maxRequests = 1_000, knownMs = 600_000 } = {}): Promise<void> {
   const limits = new ClientLimits({}, { clock: { now: () => performance.now() }, onRefusal: () => undefined });
-  connections = new Http1Connections({ keepAliveMs, maxRequests, onRepeat: (exchange) => void serve(exchange, true) });
+  connections = new Http1Connections({
+    keepAliveMs,
+    maxRequests,
+    knownMs,
+    onRepeat: (exchange) => void serve(exchange, true),
+  });
   server = createServer({ keepAliveTimeout: 0 });
   server.on('request', (request, response) => {
     parsed += 1;
@@ -144,18 +149,54 @@ describe.each([
     );
   });
 
-  it('goes to the parser when its head is new, or was not seen for a second', async () => {
+  it('goes to the parser when its head is new', async () => {
     await warm();
     expect(await ask(query('a', 'two'))).toEqual([['two', 'a']]);
     expect(repeated).toBe(0);
     expect(await ask(query('b', 'one'))).toEqual([['one', 'b']]);
     expect(await ask(query('c', 'two'))).toEqual([['two', 'c']]);
     expect(repeated).toBe(2);
-    await pause(1_050);
+  });
+
+  it('goes to the parser when the one before was not answered well', async () => {
+    const { exchange } = await begin(query('wrong password'));
+    exchange.answer(401, [], Buffer.from('["no",""]'));
+    await waitFor(() => bodiesIn(heard).length === 1, 5_000);
+    mode = 'echo';
     await warm();
-    expect(repeated).toBe(2);
-    expect(await ask(query('d'))).toEqual([['one', 'd']]);
-    expect(repeated).toBe(3);
+    expect(repeated).toBe(0);
+    await ask(query('again'));
+    expect(repeated).toBe(1);
+  });
+
+  it('goes to the parser when it seems to come in the rest of another one', async () => {
+    await warm();
+    const { exchange } = await begin(`POST /other HTTP/1.1\r\nHost: a\r\nContent-Length: ${query('a').length}\r\n\r\n`);
+    exchange.answer(404, [], Buffer.from('["early",""]'));
+    await waitFor(() => bodiesIn(heard).length === 2, 5_000);
+    await pause(20);
+    mode = 'echo';
+    client.write(query('a'));
+    await pause(50);
+    expect([begun, bodiesIn(heard).length]).toEqual([2, 2]);
+    expect(await ask(query('b'))).toEqual([['one', 'b']]);
+  });
+
+  it('goes to the parser while an answer to another one is due, or not sent', async () => {
+    await warm();
+    const { exchange, isRepeated } = await begin(query('slow', 'two'));
+    expect(isRepeated).toBe(false);
+    mode = 'echo';
+    client.write(query('fast'));
+    await waitFor(() => begun === 3, 5_000);
+    await echo(exchange);
+    await waitFor(() => bodiesIn(heard).length === 3, 5_000);
+    const bodies = [
+      ['one', 'first'],
+      ['two', 'slow'],
+      ['one', 'fast'],
+    ];
+    expect([repeated, bodiesIn(heard)]).toEqual([0, bodies]);
   });
 
   it('goes to the parser when heads never repeat', async () => {
@@ -297,15 +338,78 @@ describe.each([
       if (isRepeated) answers += 1;
     }
     expect(server.writableLength).toBeGreaterThan(0);
+    // Node stops to read when too much waits.
+    const parsedBefore = parsed;
+    client.write(query('more'));
+    await waitFor(() => parsed > parsedBefore, 5_000);
     client.resume();
     await waitFor(() => heard.match(/\r\n\r\nx{16384}(?=HTTP|$)/g)?.length === answers, 10_000);
   });
 });
 
+describe.each([
+  ['that lends its reads', true],
+  ['like any other', false],
+])('a socket %s is read no further', (_, lends) => {
+  const megabyte = Buffer.alloc(1_048_576, 'x');
+  const mostBuffered = 2 * 65_536;
+
+  beforeEach(() => start(lends));
+
+  /** Sends far more than may be kept, and gives how much of it was read. */
+  async function flood(): Promise<number> {
+    const [socket] = sockets as unknown as [Socket];
+    const before = socket.bytesRead;
+    for (let n = 0; n < 20; n += 1) client.write(megabyte);
+    await pause(200);
+    return socket.bytesRead - before;
+  }
+
+  it('while nobody reads the body of a request', async () => {
+    const { exchange } = await begin(
+      'POST /sql HTTP/1.1\r\nHost: a\r\nX-Word: one\r\nContent-Length: 20971520\r\n\r\n',
+    );
+    expect(await flood()).toBeLessThan(2 * mostBuffered);
+    let bytes = 0;
+    (exchange.body as IncomingMessage).on('data', (chunk: Buffer) => (bytes += chunk.length));
+    await waitFor(() => bytes === 20 * megabyte.length, 5_000);
+  });
+
+  it('while its client waits for an answer', async () => {
+    await warm();
+    const { exchange, isRepeated } = await begin(query('slow'));
+    expect(isRepeated).toBe(true);
+    expect(await flood()).toBeLessThan(2 * mostBuffered);
+    exchange.breakOff();
+  });
+
+  it('while whoever it was given to pauses it', async () => {
+    await warm();
+    const upgraded = once(server, 'upgrade') as Promise<[unknown, Socket]>;
+    client.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n');
+    const [, socket] = await upgraded;
+    socket.pause();
+    expect(await flood()).toBeLessThan(2 * mostBuffered);
+    let bytes = 0;
+    socket.on('data', (chunk: Buffer) => (bytes += chunk.length));
+    socket.resume();
+    await waitFor(() => bytes === 20 * megabyte.length, 5_000);
+    socket.destroy();
+  });
+});
+
 describe('a connection', () => {
+  it('is not known for longer than was said', async () => {
+    await start(true, { knownMs: 100 });
+    await warm();
+    await pause(120);
+    await warm();
+    expect(repeated).toBe(0);
+  });
+
   it('ends with the answer to as many requests as it may have, whoever read them', async () => {
     const maxRequests = 20;
-    await start(true, maxRequests);
+    await start(true, { maxRequests });
     for (let round = 1; round < maxRequests; round += 1) await ask(query('a', round % 3 === 0 ? 'two' : 'one'));
     expect(repeated).toBeGreaterThan(2);
     expect(heard).not.toContain('connection: close');
@@ -397,20 +501,37 @@ describe('a connection without a request', () => {
     await closed;
   });
 
-  it('is closed at once when the gateway ends, and no other one is', async () => {
-    const idle = client;
-    await warm();
-    const [busy, between] = [dial(), dial()];
-    client = between;
+  it.each([
+    ['was answered', async () => void (await ask(query('a')))],
+    [
+      'came in two',
+      async () => void (await ask(query('a').slice(0, 20), 0), await pause(5), await ask(query('a').slice(20))),
+    ],
+    ['were two in a row', async () => void (await ask(query('a') + query('b'), 2))],
+    [
+      'never came again',
+      async () => {
+        for (let n = 0; n < 40; n += 1) await ask(query('a', String(n)));
+      },
+    ],
+  ])('is closed at once when the gateway ends, after what %s', async (_, come) => {
+    await come();
+    await pause(5);
+    const closed = once(client, 'close');
+    connections.endIdle();
+    await closed;
+  });
+
+  it('is not, when something is due or on its way', async () => {
+    const between = client;
     await warm();
     between.write(query('half').slice(0, 10));
+    const busy = dial();
     client = busy;
     await warm();
     const { exchange, isRepeated } = await begin(query('slow'));
     expect(isRepeated).toBe(true);
-    const closed = once(idle, 'close');
     connections.endIdle();
-    await closed;
     await pause(50);
     expect([busy.destroyed, between.destroyed]).toEqual([false, false]);
     await echo(exchange);

@@ -5,6 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { LendingReads } from '@pgwake/bare-sockets';
 import { AnswersDue } from './answers-due.js';
+import { BriefMemory } from './brief-memory.js';
 import type { Client } from './client.js';
 import { Deadlines } from './deadlines.js';
 import type { Exchange } from './exchange.js';
@@ -15,6 +16,8 @@ export interface Http1ConnectionsOptions {
   readonly keepAliveMs: number;
   /** The answer to the last one ends the connection, so that load balancers have something to balance. */
   readonly maxRequests: number;
+  /** For how long at most it is known what came on them. */
+  readonly knownMs: number;
   /** A request like one that was served before on its connection, and that Node does not hear of. */
   readonly onRepeat: (exchange: Exchange) => void;
 }
@@ -26,11 +29,12 @@ export class Http1Connections {
   readonly #house: Http1House;
   readonly #open = new Map<Socket, Http1Connection>();
 
-  constructor({ keepAliveMs, maxRequests, onRepeat }: Http1ConnectionsOptions) {
+  constructor({ keepAliveMs, maxRequests, knownMs, onRepeat }: Http1ConnectionsOptions) {
     this.#house = {
       idle: new Deadlines(keepAliveMs + graceMs, (connection) => connection.endUnlessReceiving()),
       keepAliveHint: `timeout=${Math.floor(keepAliveMs / 1_000)}`,
       maxRequests,
+      knownHeads: new BriefMemory(knownMs),
       onRepeat,
     };
   }

@@ -10,9 +10,12 @@ export interface Extent {
   readonly bodyBytes: number;
 }
 
-type Parsed = Pick<IncomingMessage, 'rawHeaders' | 'headers' | 'method' | 'url' | 'httpVersion'>;
+type Parsed = Pick<IncomingMessage, 'rawHeaders' | 'headers' | 'method'>;
 
-/** `request`: the only one that Node's parser has found in the chunk. `undefined`: nobody knows where it ends. */
+/** Longer ones are refused. */
+export const maxHeadBytes = 16 * 1024;
+
+/** `request`: the first one that Node's parser has found in the chunk. `undefined`: nobody knows where it ends. */
 export function measureRequest(chunk: Buffer, { rawHeaders, headers, method }: Parsed): Extent | undefined {
   const endOfHead = chunk.indexOf('\r\n\r\n');
   if (endOfHead < 0 || headers['transfer-encoding'] !== undefined) return undefined;
@@ -87,7 +90,7 @@ export class KnownHead {
         bodyBytes = at - end > mostDigits || at === end ? NaN : Number(chunk.toString('latin1', end, at));
       } else if (place < this.#pieces.length - 1) at = endOf(isOfValue, chunk, end);
     }
-    return chunk.length === at + bodyBytes ? at : -1;
+    return at <= maxHeadBytes && chunk.length === at + bodyBytes ? at : -1;
   }
 }
 

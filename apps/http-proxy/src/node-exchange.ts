@@ -9,21 +9,31 @@ import { type AnswerStream, type Exchange, type Headers, headLines } from './exc
 export type NodeRequest = IncomingMessage | Http2ServerRequest;
 export type NodeResponse = ServerResponse | Http2ServerResponse;
 
+/** The connection of HTTP/1.1 that it came on. */
+export interface NodeCarrier {
+  /** The value of the header Keep-Alive: for how long it stays open without a request. */
+  readonly keepAliveHint: string;
+  /** It was answered as a whole, and well. */
+  served(request: object): void;
+  /** The connection will end with its answer. */
+  willEnd(): void;
+}
+
 export class NodeExchange implements Exchange {
   readonly id: SessionId;
   readonly client: Client;
   readonly body: NodeRequest;
   readonly stream: AnswerStream;
   readonly #response: NodeResponse;
-  readonly #keepAliveHint: string;
+  readonly #carrier: NodeCarrier | undefined;
 
-  /** `keepAliveHint`: the value of the header Keep-Alive, which HTTP/2 has none of. */
-  constructor(request: NodeRequest, response: NodeResponse, client: Client, id: SessionId, keepAliveHint = '') {
+  /** `carrier`: none in HTTP/2. */
+  constructor(request: NodeRequest, response: NodeResponse, client: Client, id: SessionId, carrier?: NodeCarrier) {
     this.id = id;
     this.client = client;
     this.body = request;
     this.#response = response;
-    this.#keepAliveHint = keepAliveHint;
+    this.#carrier = carrier;
     this.stream = {
       begin: (status, headers) => this.#writeHead(status, headLines(this, headers)),
       write: (chunk) => (response as ServerResponse).write(chunk),
@@ -46,13 +56,17 @@ export class NodeExchange implements Exchange {
   answer(status: number, headers: Headers, body: Uint8Array): boolean {
     this.#writeHead(status, headLines(this, headers, body.length));
     this.#response.end(body);
+    if (status === 200) this.#carrier?.served(this.body);
     return false;
   }
 
   closeAfterwards(): void {
     const response = this.#response;
     if (response instanceof Http2ServerResponse) response.stream.session?.close();
-    else if (!response.headersSent) response.setHeader('connection', 'close');
+    else if (!response.headersSent) {
+      response.setHeader('connection', 'close');
+      this.#carrier?.willEnd();
+    }
   }
 
   breakOff(): void {
@@ -66,7 +80,8 @@ export class NodeExchange implements Exchange {
   #writeHead(status: number, lines: (string | number)[]): void {
     const response = this.#response;
     if (response instanceof ServerResponse) {
-      if (response.shouldKeepAlive && !response.hasHeader('connection')) lines.push('keep-alive', this.#keepAliveHint);
+      const isKept = response.shouldKeepAlive && !response.hasHeader('connection');
+      if (isKept && this.#carrier !== undefined) lines.push('keep-alive', this.#carrier.keepAliveHint);
       // Node writes a list as it stands; of an object it first makes one.
       response.writeHead(status, lines);
     } else response.writeHead(status, toRecord(lines));

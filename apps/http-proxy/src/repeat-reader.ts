@@ -6,10 +6,14 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Borrower, LendingReads } from '@pgwake/bare-sockets';
-import { BriefMemory } from './brief-memory.js';
+import type { BriefMemory } from './brief-memory.js';
 import { KnownHead, measureRequest } from './known-head.js';
 
+export type KnownHeads = BriefMemory<RepeatReader, readonly KnownHead[]>;
+
 export interface RepeatReaderOptions {
+  /** Of all connections, by their readers; the last one first. It holds passwords. */
+  readonly known: KnownHeads;
   /** Whether a request may be kept from Node now: it has none, and everything that was written is out. */
   readonly isFree: () => boolean;
   /** Whether a request like this one may come past Node. */
@@ -23,8 +27,6 @@ const mostHeldBytes = 64 * 1024;
 
 type Parse = (chunk: Buffer) => void;
 
-/** What Node has read on each connection, the last one first. It holds passwords, and is let go of within a second. */
-const memory = new BriefMemory<RepeatReader, readonly KnownHead[]>();
 /** Of a connection: that of a load balancer is shared by its clients. */
 const mostHeads = 8;
 /** In a row, although others were known. Then none will come again, and to look for it only costs. */
@@ -39,7 +41,11 @@ export class RepeatReader implements Borrower {
   #bodyLeft: number | undefined = 0;
   /** What the parser has found in the chunk that it reads. */
   #found: IncomingMessage[] = [];
+  /** The last request, if one like it may come past the parser once it was served. */
+  #candidate: { readonly request: object; readonly head: KnownHead } | undefined;
+  #isMidHead = false;
   #newHeads = 0;
+  #looks = true;
   #isAnswering = false;
   /** What came meanwhile. */
   #held: Buffer[] = [];
@@ -69,14 +75,22 @@ export class RepeatReader implements Borrower {
     return reader;
   }
 
-  /** Whether nothing of a next request has come, as far as anybody knows. */
-  get isBetweenRequests(): boolean {
-    return this.#bodyLeft === 0;
+  /** The beginning of a head has come, for all we know. */
+  get isMidHead(): boolean {
+    return this.#isMidHead;
   }
 
   /** To be called with each request that Node's parser finds. */
   found(request: IncomingMessage): void {
     this.#found.push(request);
+  }
+
+  /** To be called with each of them that was answered well. */
+  served(request: object): void {
+    const candidate = this.#candidate;
+    if (candidate === undefined || candidate.request !== request) return;
+    this.#candidate = undefined;
+    this.#remember(candidate.head);
   }
 
   /** The last one that was repeated has its answer, and another may follow. */
@@ -100,9 +114,9 @@ export class RepeatReader implements Borrower {
   }
 
   /** What comes again is taken here; the rest goes by way of the socket's stream, behind what waits in it. */
-  takeLent(bytes: Buffer): 'returned' {
-    if (this.#socket.readableLength > 0 || !this.#repeats(bytes)) this.#socket.push(Buffer.from(bytes));
-    return 'returned';
+  takeLent(bytes: Buffer): 'returned' | 'full' {
+    if (this.#socket.readableLength === 0 && this.#repeats(bytes)) return 'returned';
+    return this.#socket.push(Buffer.from(bytes)) ? 'returned' : 'full';
   }
 
   readonly #onChunk = (chunk: Buffer): void => {
@@ -121,8 +135,8 @@ export class RepeatReader implements Borrower {
 
   /** False: it is the parser's. */
   #repeats(chunk: Buffer): boolean {
-    if (this.#isAnswering || this.#bodyLeft !== 0 || !this.#options.isFree()) return false;
-    for (const head of memory.get(this) ?? []) {
+    if (this.#isAnswering || !this.#looks || this.#bodyLeft !== 0 || !this.#options.isFree()) return false;
+    for (const head of this.#options.known.get(this) ?? []) {
       const bodyAt = head.findBody(chunk);
       if (bodyAt < 0) continue;
       this.#isAnswering = true;
@@ -135,27 +149,29 @@ export class RepeatReader implements Borrower {
 
   /** Keeps track of where requests end, and of what may come again. */
   #follow(chunk: Buffer): void {
-    const [request, ...others] = this.#found;
+    const [request] = this.#found;
     if (request !== undefined) this.#found = [];
+    this.#isMidHead = request === undefined && (this.#isMidHead || this.#bodyLeft === 0);
+    this.#candidate = undefined;
     if (this.#bodyLeft === undefined) return;
     if (this.#bodyLeft > 0) {
-      const isMore = request !== undefined || chunk.length > this.#bodyLeft;
-      this.#bodyLeft = isMore ? undefined : this.#bodyLeft - chunk.length;
+      this.#bodyLeft = chunk.length > this.#bodyLeft ? undefined : this.#bodyLeft - chunk.length;
       return;
     }
-    const extent = request === undefined || others.length > 0 ? undefined : measureRequest(chunk, request);
+    const extent = request && measureRequest(chunk, request);
     if (request === undefined || extent === undefined) return void (this.#bodyLeft = undefined);
     const left = extent.headBytes + extent.bodyBytes - chunk.length;
     this.#bodyLeft = left < 0 ? undefined : left;
-    if (left !== 0 || !this.#options.mayRepeat(request)) return;
+    if (left !== 0 || !this.#looks || !this.#options.mayRepeat(request)) return;
     const head = KnownHead.of(chunk, request, extent);
-    if (head !== undefined) this.#remember(head);
+    if (head !== undefined) this.#candidate = { request, head };
   }
 
   #remember(head: KnownHead): void {
-    const known = memory.get(this) ?? [];
-    memory.keep(this, [head, ...known].slice(0, mostHeads));
-    if (known.length > 0) this.#newHeads += 1;
-    if (this.#newHeads > mostNewHeads) this.#bodyLeft = undefined;
+    const { known } = this.#options;
+    const others = known.get(this) ?? [];
+    known.keep(this, [head, ...others].slice(0, mostHeads));
+    if (others.length > 0) this.#newHeads += 1;
+    if (this.#newHeads > mostNewHeads) this.#looks = false;
   }
 }

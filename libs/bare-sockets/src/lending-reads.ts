@@ -11,8 +11,11 @@ import type { OnReadOpts, Socket } from 'node:net';
 export interface Borrower {
   /** Whether it copies all that it is lent, for now, and keeps none of it: then it may be lent what others are lent as well. */
   readonly copies?: boolean;
-  /** For the length of the call the bytes are lent. `kept`: they are the borrower's from now on. */
-  takeLent(bytes: Buffer): 'returned' | 'kept';
+  /**
+   * For the length of the call the bytes are lent. `kept`: they are the borrower's from now on. `full`: returned, and nothing more
+   * until the socket's stream is read; for one who copies.
+   */
+  takeLent(bytes: Buffer): 'returned' | 'kept' | 'full';
 }
 
 const smallBytes = 1024;
@@ -59,12 +62,9 @@ export class LendingReads {
   }
 
   #takeShared(borrower: Borrower, bytes: Buffer): boolean {
-    if (borrower.copies === true) {
-      borrower.takeLent(bytes);
-    } else {
-      borrower.takeLent(Buffer.from(bytes));
-      this.#change(bytes.length, true);
-    }
+    if (borrower.copies === true) return borrower.takeLent(bytes) !== 'full';
+    borrower.takeLent(Buffer.from(bytes));
+    this.#change(bytes.length, true);
     return true;
   }
 
