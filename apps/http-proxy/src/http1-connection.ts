@@ -17,7 +17,7 @@ import { type KnownHeads, RepeatReader } from './repeat-reader.js';
 import { type Carrier, RepeatedExchange } from './repeated-exchange.js';
 
 /** What all connections have in common. */
-export interface Http1House {
+export interface Http1Shared {
   /** Those without a request. */
   readonly idle: Deadlines<Http1Connection>;
   /** The value of the header Keep-Alive. */
@@ -32,7 +32,7 @@ export class Http1Connection implements Carrier, NodeCarrier {
   readonly client: Client;
   readonly descriptor: number;
   readonly answers: AnswersDue;
-  readonly #house: Http1House;
+  readonly #shared: Http1Shared;
   readonly #repeats: RepeatReader | undefined;
   #repeated: RepeatedExchange | undefined;
   #deadline: Deadline<Http1Connection> | undefined;
@@ -41,15 +41,15 @@ export class Http1Connection implements Carrier, NodeCarrier {
   #hasLeft = false;
 
   /** `reads`: if the socket lends them. */
-  constructor(socket: Socket, reads: LendingReads | undefined, client: Client, house: Http1House) {
+  constructor(socket: Socket, reads: LendingReads | undefined, client: Client, shared: Http1Shared) {
     this.socket = socket;
     this.client = client;
-    this.#house = house;
+    this.#shared = shared;
     // What is written past TLS would be no TLS.
     this.descriptor = socket instanceof TLSSocket ? -1 : descriptorOf(socket);
     this.answers = new AnswersDue((isAnyDue) => (isAnyDue ? this.#work() : this.#rest()));
     this.#repeats = RepeatReader.stepIn(socket, reads, {
-      known: house.knownHeads,
+      known: shared.knownHeads,
       isFree: () => !this.answers.isAnyDue && socket.writable && socket.writableLength === 0,
       mayRepeat,
       onRepeat: (headers, body) => this.#repeat(new RepeatedExchange(this, headers, body, createId())),
@@ -62,7 +62,7 @@ export class Http1Connection implements Carrier, NodeCarrier {
   }
 
   get keepAliveHint(): string {
-    return this.#house.keepAliveHint;
+    return this.#shared.keepAliveHint;
   }
 
   /** Node has read a request. `undefined`: the one before it was the last one, with whose answer the connection ends. */
@@ -75,18 +75,18 @@ export class Http1Connection implements Carrier, NodeCarrier {
     return exchange;
   }
 
-  served(request: object): void {
-    this.#repeats?.served(request);
+  answered(request: object, status: number): void {
+    this.#repeats?.parsedAnswered(request, status === 200);
   }
 
   willEnd(): void {
     this.#isEnding = true;
   }
 
-  onAnswered(isLast: boolean): void {
+  repeatedAnswered(isLast: boolean): void {
     this.#repeated = undefined;
     this.#rest();
-    if (!isLast) this.#repeats?.answered();
+    if (!isLast) this.#repeats?.repeatedAnswered();
   }
 
   /** It speaks something else from now on, or nothing. */
@@ -112,21 +112,21 @@ export class Http1Connection implements Carrier, NodeCarrier {
     this.#repeated = exchange;
     this.#work();
     this.#count(exchange);
-    this.#house.onRepeat(exchange);
+    this.#shared.onRepeat(exchange);
   }
 
   #count(exchange: Exchange): void {
     this.#requests += 1;
-    if (this.#requests >= this.#house.maxRequests) exchange.closeAfterwards();
+    if (this.#requests >= this.#shared.maxRequests) exchange.closeAfterwards();
   }
 
   #rest(): void {
     this.#work();
-    if (!this.#hasLeft) this.#deadline = this.#house.idle.add(this, performance.now());
+    if (!this.#hasLeft) this.#deadline = this.#shared.idle.add(this, performance.now());
   }
 
   #work(): void {
-    if (this.#deadline !== undefined) this.#house.idle.delete(this.#deadline);
+    if (this.#deadline !== undefined) this.#shared.idle.delete(this.#deadline);
     this.#deadline = undefined;
   }
 }

@@ -9,7 +9,7 @@ import { BriefMemory } from './brief-memory.js';
 import type { Client } from './client.js';
 import { Deadlines } from './deadlines.js';
 import type { Exchange } from './exchange.js';
-import { Http1Connection, type Http1House } from './http1-connection.js';
+import { Http1Connection, type Http1Shared } from './http1-connection.js';
 
 export interface Http1ConnectionsOptions {
   /** For how long a connection without a request stays open. */
@@ -26,11 +26,11 @@ export interface Http1ConnectionsOptions {
 const graceMs = 1_000;
 
 export class Http1Connections {
-  readonly #house: Http1House;
+  readonly #shared: Http1Shared;
   readonly #open = new Map<Socket, Http1Connection>();
 
   constructor({ keepAliveMs, maxRequests, knownMs, onRepeat }: Http1ConnectionsOptions) {
-    this.#house = {
+    this.#shared = {
       idle: new Deadlines(keepAliveMs + graceMs, (connection) => connection.endUnlessReceiving()),
       keepAliveHint: `timeout=${Math.floor(keepAliveMs / 1_000)}`,
       maxRequests,
@@ -41,7 +41,7 @@ export class Http1Connections {
 
   /** To be called when Node's server has the socket, and before it is resumed; `reads` if it lends them. */
   opened(socket: Socket, reads: LendingReads | undefined, client: Client): void {
-    this.#open.set(socket, new Http1Connection(socket, reads, client, this.#house));
+    this.#open.set(socket, new Http1Connection(socket, reads, client, this.#shared));
     socket.once('close', () => this.#open.delete(socket));
   }
 

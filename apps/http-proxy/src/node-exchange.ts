@@ -13,8 +13,8 @@ export type NodeResponse = ServerResponse | Http2ServerResponse;
 export interface NodeCarrier {
   /** The value of the header Keep-Alive: for how long it stays open without a request. */
   readonly keepAliveHint: string;
-  /** It was answered as a whole, and well. */
-  served(request: object): void;
+  /** It has a whole answer. */
+  answered(request: object, status: number): void;
   /** The connection will end with its answer. */
   willEnd(): void;
 }
@@ -56,7 +56,7 @@ export class NodeExchange implements Exchange {
   answer(status: number, headers: Headers, body: Uint8Array): boolean {
     this.#writeHead(status, headLines(this, headers, body.length));
     this.#response.end(body);
-    if (status === 200) this.#carrier?.served(this.body);
+    this.#carrier?.answered(this.body, status);
     return false;
   }
 

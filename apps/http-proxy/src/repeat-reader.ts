@@ -18,12 +18,9 @@ export interface RepeatReaderOptions {
   readonly isFree: () => boolean;
   /** Whether a request like this one may come past Node. */
   readonly mayRepeat: (request: IncomingMessage) => boolean;
-  /** The next one is kept back until `answered`. */
+  /** The next one is kept back until `repeatedAnswered`. */
   readonly onRepeat: (headers: IncomingHttpHeaders, body: Buffer) => void;
 }
-
-/** Then a client that has not had its answer is not read on. */
-const mostHeldBytes = 64 * 1024;
 
 type Parse = (chunk: Buffer) => void;
 
@@ -31,6 +28,8 @@ type Parse = (chunk: Buffer) => void;
 const mostHeads = 8;
 /** In a row, although others were known. Then none will come again, and to look for it only costs. */
 const mostNewHeads = 32;
+/** Of a client that has not had its answer. With more than that it is not read on. */
+const mostHeldBytes = 64 * 1024;
 
 export class RepeatReader implements Borrower {
   readonly copies = true;
@@ -85,16 +84,17 @@ export class RepeatReader implements Borrower {
     this.#found.push(request);
   }
 
-  /** To be called with each of them that was answered well. */
-  served(request: object): void {
+  /** To be called with each of them that has its answer. `isWell`: others like it may be known by its head. */
+  parsedAnswered(request: object, isWell: boolean): void {
     const candidate = this.#candidate;
     if (candidate === undefined || candidate.request !== request) return;
+    // It holds a password.
     this.#candidate = undefined;
-    this.#remember(candidate.head);
+    if (isWell) this.#remember(candidate.head);
   }
 
   /** The last one that was repeated has its answer, and another may follow. */
-  answered(): void {
+  repeatedAnswered(): void {
     this.#isAnswering = false;
     // Who has left waits for no other answer; and a parser whose connection is closed serves another one.
     if (this.#heldBytes === 0 || !this.#socket.writable) return;

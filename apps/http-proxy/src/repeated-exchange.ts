@@ -17,7 +17,7 @@ export interface Carrier {
   /** The value of the header Keep-Alive: for how long it stays open without a request. */
   readonly keepAliveHint: string;
   /** An answer is complete. `isLast`: the connection ends with it. */
-  readonly onAnswered: (isLast: boolean) => void;
+  repeatedAnswered(isLast: boolean): void;
 }
 
 /** Of a body; longer ones are not copied. */
@@ -58,7 +58,7 @@ export class RepeatedExchange implements Exchange {
     // Otherwise there is nobody to answer, and 'close' says so.
     const isFree = socket.writable ? this.#write(this.#renderHead(status, headers, body.length), body) : true;
     if (this.#isLast) socket.destroySoon();
-    this.#carrier.onAnswered(this.#isLast);
+    this.#carrier.repeatedAnswered(this.#isLast);
     return isFree;
   }
 
