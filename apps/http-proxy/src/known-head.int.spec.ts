@@ -26,7 +26,7 @@ beforeAll(() => {
   });
   server.on('clientError', () => undefined);
 });
-afterAll(() => server.close());
+afterAll(() => void server.close());
 
 /** The requests that Node reads in these bytes, and reads whole. */
 async function readByNode(chunk: Buffer): Promise<typeof found> {

@@ -38,6 +38,28 @@ const textOf = (arrays: readonly Buffer[]): string => Buffer.concat(arrays).toSt
 const lengthOf = (arrays: readonly Buffer[]): number => arrays.reduce((sum, each) => sum + each.length, 0);
 
 describe('a socket that can lend', () => {
+  it('reads no further while the stream is full of what a borrower puts there', async () => {
+    const { socket, reads, far } = await connectPair();
+    reads.lend({
+      copies: true,
+      takeLent: (bytes) => (socket.push(Buffer.from(bytes)) ? 'returned' : 'full'),
+    });
+    let bytes = 0;
+    socket.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      socket.pause();
+    });
+    socket.resume();
+    const sent = Buffer.alloc(10_000_000, 'x');
+    far.write(sent);
+    await waitFor(() => bytes > 0 && socket.readableLength >= socket.readableHighWaterMark, 1_000);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(socket.readableLength).toBeLessThan(3 * socket.readableHighWaterMark);
+    socket.removeAllListeners('data').on('data', (chunk: Buffer) => (bytes += chunk.length));
+    socket.resume();
+    await waitFor(() => bytes === sent.length, 5_000);
+  });
+
   it('reads as any other until it does, into chunks that nobody writes to again', async () => {
     const { socket, far } = await connectPair();
     const chunks: Buffer[] = [];

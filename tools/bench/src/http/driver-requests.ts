@@ -48,7 +48,7 @@ export function toPlainRequest({ headers, body }: HttpRequest): HttpRequest {
   return { headers: { ...Object.fromEntries(plain), 'content-type': 'application/json' }, body };
 }
 
-/** The same with a head of its own: no two in a row are alike. */
+/** The same with a head of its own, so that a gateway meets as many heads as there are requests. */
 export function toOneOfAKind({ headers, body }: HttpRequest, at: number): HttpRequest {
   return { headers: { ...headers, 'x-one-of-a-kind': String(at) }, body };
 }
