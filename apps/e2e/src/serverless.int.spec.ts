@@ -11,6 +11,7 @@ import { Kysely, sql as kyselySql } from 'kysely';
 import { NeonDialect } from 'kysely-neon';
 import * as driver010 from 'serverless-0-10';
 import * as driver09 from 'serverless-0-9';
+import { countRepeats } from './count-repeats.js';
 
 const limitMs = 120_000;
 let system: System;
@@ -54,6 +55,15 @@ describe('neon() of driver 1.2', () => {
       words2: 'üñí 😀\n"\\',
       exact: '1.10',
     });
+  });
+
+  it('says the same in the head of each request, which is not parsed again', async () => {
+    const sql = driver1.neon(url);
+    const before = await countRepeats(system);
+    for (let n = 1; n <= 20; n += 1)
+      expect(await sql.query('select $1::text as t', ['x'.repeat(n * 97)])).toHaveLength(1);
+    // What is known is forgotten once a second, and a new connection begins anew.
+    expect((await countRepeats(system)) - before).toBeGreaterThanOrEqual(10);
   });
 
   it('gives arrays, full results and no members of ours', async () => {

@@ -1,17 +1,17 @@
-// What is needed again at once, or not at all: everything is let go within a second, unless it is said otherwise. It may hold passwords, which would be
-// garbage in this process for as long if nobody had held them.
+// What is needed again at once, or not at all: everything is let go within a second. It may hold passwords, which would be garbage in
+// this process for as long if nobody had held them (docs/adr/0008-passwords-of-requests.md).
 
-const keptMs = 1_000;
+const secondMs = 1_000;
 const maxKept = 10_000;
 
 export class BriefMemory<K, V> {
-  readonly #keptMs: number;
+  readonly #mostMs: number;
   #kept = new Map<K, V>();
   #timer: NodeJS.Timeout | undefined;
 
-  /** `mostMs`: for which something is kept; it may be let go of earlier. */
-  constructor(mostMs = keptMs) {
-    this.#keptMs = mostMs;
+  /** `mostMs`: something is kept for no longer, and often for less. */
+  constructor(mostMs = secondMs) {
+    this.#mostMs = mostMs;
   }
 
   get(key: K): V | undefined {
@@ -25,6 +25,6 @@ export class BriefMemory<K, V> {
       this.#timer = undefined;
       // Not emptied: V8 would keep what was in it (docs/architecture/sql-request.md).
       this.#kept = new Map();
-    }, this.#keptMs).unref();
+    }, this.#mostMs).unref();
   }
 }

@@ -67,6 +67,7 @@ export function headLines(
   return lines;
 }
 
+/** Without its end. */
 export function statusLine(status: number): string {
-  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`;
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`;
 }

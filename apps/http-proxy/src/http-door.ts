@@ -68,8 +68,6 @@ const chooseProtocol = createProtocolChoice(['h2', 'http/1.1']);
 const headersTimeoutMs = 10_000;
 const checkIntervalMs = 2_000;
 const maxRequestsPerConnection = 1_000;
-/** For heads, which hold passwords (docs/adr/0008-passwords-of-requests.md). */
-const knownMs = 1_000;
 /** At once, of one HTTP/2 connection. */
 const maxStreams = 100;
 /** For the answers to requests that are ended at the end of a drain. */
@@ -96,7 +94,6 @@ export class HttpDoor implements ClientDoor {
     this.#http1Connections = new Http1Connections({
       keepAliveMs,
       maxRequests: maxRequestsPerConnection,
-      knownMs,
       onRepeat: (exchange) => {
         onRepeat();
         void sql.serve(this.#begin(exchange));

@@ -16,8 +16,8 @@ export interface Http1ConnectionsOptions {
   readonly keepAliveMs: number;
   /** The answer to the last one ends the connection, so that load balancers have something to balance. */
   readonly maxRequests: number;
-  /** For how long at most it is known what came on them. */
-  readonly knownMs: number;
+  /** For how long at most it is known what came on them. Left out: a second. */
+  readonly knownMs?: number;
   /** A request like one that was served before on its connection, and that Node does not hear of. */
   readonly onRepeat: (exchange: Exchange) => void;
 }

@@ -1,11 +1,11 @@
 // Answers outside of HTTP's own way: to what Node's parser gives up on, and to connections for which there is no place. The
 // connection ends with them: where a next request would begin is anybody's guess, and guessing is how requests are smuggled.
 
-import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { GatewayError, toHttpBody } from '@pgwake/gateway-errors';
 import { renderErrorBody } from '@pgwake/sql-over-http';
 import type { AnswersDue } from './answers-due.js';
+import { statusLine } from './exchange.js';
 
 /** A client that is still sending would lose the answer if the connection were closed at once. */
 const lingerMs = 1_000;
@@ -33,7 +33,7 @@ export function refuseNoHttp(error: NodeJS.ErrnoException, socket: Duplex, answe
 export function endWith(socket: Duplex, error: GatewayError, status = error.entry.httpStatus): void {
   const body = renderErrorBody(toHttpBody(error).body);
   const head = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    statusLine(status),
     'Connection: close',
     'Content-Type: application/json',
     'Access-Control-Allow-Origin: *',

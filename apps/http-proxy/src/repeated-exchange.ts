@@ -81,7 +81,7 @@ export class RepeatedExchange implements Exchange {
 
   #renderHead(status: number, headers: Headers, length: number): string {
     const lines = headLines(this, headers, length);
-    let head = statusLine(status);
+    let head = `${statusLine(status)}\r\n`;
     for (let at = 0; at < lines.length; at += 2) head += `${lines[at]}: ${lines[at + 1]}\r\n`;
     if (this.#isLast) return `${head}date: ${now()}\r\nconnection: close\r\n\r\n`;
     return `${head}date: ${now()}\r\nkeep-alive: ${this.#carrier.keepAliveHint}\r\nconnection: keep-alive\r\n\r\n`;
